@@ -1,0 +1,117 @@
+//! How far a result may be from the reference.
+//!
+//! All distances are norm-relative: the largest difference anywhere in a tensor, against the
+//! largest magnitude in the reference's.
+//!
+//! - **f32**: `max|x - ref| <= 1e-5 · max|ref|`. Where the terms of the sums cancel, so that
+//!   `max|ref|` says nothing about rounding (the gradient of q with a single key is exactly 0),
+//!   `1e-6 · m` is allowed instead if that is more, `m` the largest sum of the terms' magnitudes.
+//! - **f16 and bf16**: `max|x - ref| <= 2 · max|math - ref| + ulp(max|ref|)`, `math` the same
+//!   computation in PyTorch's math back end at that element type; or again `1e-6 · m`.
+//! - **log-sum-exp and saved scores** are `f32` whatever the element type and follow its rule; a
+//!   log-sum-exp is measured against at least 1, since it may well be 0.
+//!
+//! NaN, and an infinity where the reference has another value, are infinitely far away.
+
+use super::tensors::Inputs;
+use crate::DType;
+use crate::language::AnyVariant;
+use crate::reference::{HostTensor, for_each_row};
+
+/// Of the largest magnitude in the reference.
+const RELATIVE_F32: f64 = 1e-5;
+/// Of the largest sum of magnitudes.
+const CANCELLATION: f64 = 1e-6;
+
+/// The largest difference between two tensors of one shape.
+pub(super) fn distance(x: &HostTensor, reference: &HostTensor) -> f64 {
+    let mut most = 0.0_f64;
+    for (x, r) in x.data.iter().zip(&reference.data) {
+        let difference = match (x == r) || (x.is_nan() && r.is_nan()) {
+            true => 0.0,
+            false if x.is_nan() || r.is_nan() => f64::INFINITY,
+            false => (x - r).abs(),
+        };
+        most = most.max(difference);
+    }
+    most
+}
+
+/// For each tensor, the largest sum of the magnitudes of the terms that make an element.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Magnitudes {
+    pub scores: f64,
+    pub out: f64,
+    pub q: f64,
+    pub k: f64,
+    pub v: f64,
+}
+
+impl Magnitudes {
+    pub(super) fn of(inputs: &Inputs, variant: &AnyVariant, scale: f64) -> Self {
+        let Inputs { q, k, v, d_out } = inputs;
+        let [_, _, keys, value_dim] = v.shape;
+        let dim = q.shape[3];
+        let mut most = Self::default();
+        let mut d_q = HostTensor::zeros(q.shape);
+        let mut d_k = HostTensor::zeros(k.shape);
+        let mut d_v = HostTensor::zeros(v.shape);
+        for_each_row(q, k, variant, scale, |row, kv| {
+            let (weights, _) = row.softmax();
+            let (b, h, i) = (row.batch, row.head, row.query);
+            let d_weight = |key: usize| -> f64 {
+                let product = |d| (d_out.at([b, h, i, d]) * v.at([b, kv, key, d])).abs();
+                (0..value_dim).map(product).sum()
+            };
+            let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
+            let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+            for d in 0..value_dim {
+                let product = |key: usize| weights[key] * v.at([b, kv, key, d]).abs();
+                most.out = most.out.max((0..keys).map(product).sum());
+            }
+            for key in 0..keys {
+                let product = |d| (q.at([b, h, i, d]) * k.at([b, kv, key, d]) * scale).abs();
+                most.scores = most.scores.max((0..dim).map(product).sum());
+                for d in 0..value_dim {
+                    *d_v.at_mut([b, kv, key, d]) += weights[key] * d_out.at([b, h, i, d]).abs();
+                }
+                let at = row.position(key);
+                let slope = match variant.keep(&at) {
+                    true => variant.score_grad(row.scores[key], &at),
+                    false => 0.0,
+                };
+                let d_score = (weights[key] * (d_weights[key] + mean) * slope * scale).abs();
+                for d in 0..dim {
+                    *d_q.at_mut([b, h, i, d]) += d_score * k.at([b, kv, key, d]).abs();
+                    *d_k.at_mut([b, kv, key, d]) += d_score * q.at([b, h, i, d]).abs();
+                }
+            }
+        });
+        Self { q: d_q.max_abs(), k: d_k.max_abs(), v: d_v.max_abs(), ..most }
+    }
+}
+
+/// What an `f32` result may differ by.
+pub(super) fn allowed_f32(reference: &HostTensor, magnitude: f64) -> f64 {
+    (RELATIVE_F32 * reference.max_abs()).max(CANCELLATION * magnitude)
+}
+
+/// What a log-sum-exp may differ by.
+pub(super) fn allowed_lse(reference: &HostTensor) -> f64 {
+    RELATIVE_F32 * reference.max_abs().max(1.0)
+}
+
+/// What a result may differ by, given that of the math back end.
+pub(super) fn allowed(
+    reference: &HostTensor,
+    math: &HostTensor,
+    magnitude: f64,
+    dtype: DType,
+) -> f64 {
+    if dtype == DType::F32 {
+        return allowed_f32(reference, magnitude);
+    }
+    let largest = reference.max_abs();
+    let ulp = if largest == 0.0 { 0.0 } else { largest.log2().floor().exp2() * dtype.epsilon() };
+    (2.0 * distance(math, reference) + ulp).max(CANCELLATION * magnitude)
+}

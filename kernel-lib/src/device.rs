@@ -1,0 +1,123 @@
+use cubecl::client::Client;
+use serde::{Deserialize, Serialize};
+
+/// What a plan must know of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// CPU or GPU.
+    pub kind: DeviceKind,
+    /// Units that run at once: cores of a CPU, units of a cube at most on a GPU.
+    pub units: usize,
+    /// Units that move in lockstep; 1 on a CPU.
+    pub plane: usize,
+    /// Bytes of shared memory that one cube may use.
+    pub shared_memory: usize,
+    /// `f32` lanes of the widest vector that is worth using.
+    pub lanes: usize,
+    /// Multiprocessors of a GPU; 1 on a CPU.
+    pub multiprocessors: usize,
+}
+
+/// The kinds of device that plans differ for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// The CubeCL CPU runtime: a cube's units are cores, cubes run one after another.
+    Cpu,
+    /// A GPU.
+    Gpu,
+}
+
+impl Device {
+    /// Reads the device's properties.
+    pub fn of(client: &Client) -> Self {
+        let hardware = &client.properties().hardware;
+        let cpu = hardware.num_cpu_cores.is_some();
+        let lanes = client.io_optimized_vector_sizes(4).next().unwrap_or(1);
+        Self {
+            kind: if cpu { DeviceKind::Cpu } else { DeviceKind::Gpu },
+            units: if cpu {
+                hardware.num_cpu_cores.unwrap_or(1) as usize
+            } else {
+                hardware.max_units_per_cube as usize
+            },
+            plane: hardware.plane_size_max as usize,
+            shared_memory: hardware.max_shared_memory_size,
+            lanes,
+            multiprocessors: hardware.num_streaming_multiprocessors.unwrap_or(1) as usize,
+        }
+    }
+
+    /// Whether it is a CPU.
+    pub fn is_cpu(&self) -> bool {
+        self.kind == DeviceKind::Cpu
+    }
+}
+
+/// Why a device could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The text names no device.
+    #[error("`{0}` names no device; use auto, cpu, cuda or cuda:1")]
+    Name(String),
+    /// There is no such device, or something that it needs is missing.
+    #[error("{device} cannot be used: {reason}")]
+    Unavailable {
+        /// The device asked for.
+        device: String,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+/// Opens a device by name and says what it is.
+///
+/// `cpu` is the CubeCL CPU runtime, `cuda` and `cuda:1` are NVIDIA GPUs. `auto` is the first GPU
+/// if it and everything that compiling kernels for it needs is there, else the CPU.
+///
+/// # Errors
+///
+/// A name that is none of these, or a device that is not there, with what is missing.
+pub fn open_device(name: &str) -> Result<(Client, String), DeviceError> {
+    let device = match name {
+        "auto" => cuda(0).or_else(|_| cpu())?,
+        "cpu" => cpu()?,
+        "cuda" => cuda(0)?,
+        _ => {
+            let index = name.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+            cuda(index.ok_or_else(|| DeviceError::Name(name.to_owned()))?)?
+        }
+    };
+    let client = device.client();
+    let name = client.properties().identity.name.clone();
+    Ok((client, name))
+}
+
+fn cpu() -> Result<cubecl::Device, DeviceError> {
+    cubecl::Device::cpu().map_err(|error| DeviceError::Unavailable {
+        device: "cpu".to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// CubeCL panics where NVRTC or CUDA's headers are missing, so they are looked for first.
+fn cuda(index: usize) -> Result<cubecl::Device, DeviceError> {
+    let unavailable = |reason| DeviceError::Unavailable { device: format!("cuda:{index}"), reason };
+    let device = cubecl::Device::cuda(index).map_err(|error| unavailable(error.to_string()))?;
+    // These of CubeCL's names exist on Linux and Windows.
+    let compiler = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "nvrtc64_120_0.dll"];
+    // SAFETY: NVRTC runs no code of consequence when it is loaded.
+    if !compiler.iter().any(|file| unsafe { libloading::Library::new(*file) }.is_ok()) {
+        let reason = "NVRTC (libnvrtc.so), which compiles the kernels, is not where libraries are \
+                      looked for: see LD_LIBRARY_PATH";
+        return Err(unavailable(reason.to_owned()));
+    }
+    let installed = ["/usr/local/cuda", "/opt/cuda", "/usr/bin/nvcc"];
+    let headers = std::env::var_os("CUDA_PATH").is_some()
+        || installed.iter().any(|path| std::path::Path::new(path).exists());
+    if !headers && cfg!(unix) {
+        return Err(unavailable("CUDA's headers were not found: set CUDA_PATH".to_owned()));
+    }
+    Ok(device)
+}

@@ -1,0 +1,120 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Position, Stages, Variant};
+use crate::algorithms::launch::{self, Call, Gradients};
+
+/// A variant whose type was forgotten: what registries, configurations and operators pass around.
+///
+/// Every [`Variant`] converts into one. Its kernels remain statically composed; only the choice
+/// between them is dynamic, once for each launch.
+#[derive(Clone)]
+pub struct AnyVariant(Arc<dyn ErasedVariant>);
+
+trait ErasedVariant: Send + Sync {
+    fn stages(&self) -> Stages;
+    fn score(&self, score: f64, at: &Position) -> f64;
+    fn score_grad(&self, score: f64, at: &Position) -> f64;
+    fn keep(&self, at: &Position) -> bool;
+    fn describe(&self) -> String;
+    fn source_hash(&self) -> u64;
+    fn launch_forward(&self, call: &Call<'_>);
+    fn launch_backward(&self, call: &Call<'_>, gradients: &Gradients<'_>);
+}
+
+impl<V: Variant> ErasedVariant for V {
+    fn stages(&self) -> Stages {
+        Variant::stages(self)
+    }
+
+    fn score(&self, score: f64, at: &Position) -> f64 {
+        Variant::score(self, score, at)
+    }
+
+    fn score_grad(&self, score: f64, at: &Position) -> f64 {
+        Variant::score_grad(self, score, at)
+    }
+
+    fn keep(&self, at: &Position) -> bool {
+        Variant::keep(self, at)
+    }
+
+    fn describe(&self) -> String {
+        Variant::describe(self)
+    }
+
+    fn source_hash(&self) -> u64 {
+        Variant::source_hash(self)
+    }
+
+    fn launch_forward(&self, call: &Call<'_>) {
+        launch::forward(self, call);
+    }
+
+    fn launch_backward(&self, call: &Call<'_>, gradients: &Gradients<'_>) {
+        launch::backward(self, call, gradients);
+    }
+}
+
+impl AnyVariant {
+    /// Forgets the type of a variant.
+    pub fn new<V: Variant>(variant: V) -> Self {
+        Self(Arc::new(variant))
+    }
+
+    /// See [`Variant::stages`].
+    pub fn stages(&self) -> Stages {
+        self.0.stages()
+    }
+
+    /// See [`Variant::score`].
+    pub fn score(&self, score: f64, at: &Position) -> f64 {
+        self.0.score(score, at)
+    }
+
+    /// See [`Variant::score_grad`].
+    pub fn score_grad(&self, score: f64, at: &Position) -> f64 {
+        self.0.score_grad(score, at)
+    }
+
+    /// See [`Variant::keep`].
+    pub fn keep(&self, at: &Position) -> bool {
+        self.0.keep(at)
+    }
+
+    /// See [`Variant::describe`].
+    pub fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    /// See [`Variant::source_hash`].
+    pub fn source_hash(&self) -> u64 {
+        self.0.source_hash()
+    }
+
+    pub(crate) fn launch_forward(&self, call: &Call<'_>) {
+        self.0.launch_forward(call);
+    }
+
+    pub(crate) fn launch_backward(&self, call: &Call<'_>, gradients: &Gradients<'_>) {
+        self.0.launch_backward(call, gradients);
+    }
+}
+
+impl<V: Variant> From<V> for AnyVariant {
+    fn from(variant: V) -> Self {
+        Self::new(variant)
+    }
+}
+
+impl From<&AnyVariant> for AnyVariant {
+    fn from(variant: &AnyVariant) -> Self {
+        variant.clone()
+    }
+}
+
+impl fmt::Debug for AnyVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}

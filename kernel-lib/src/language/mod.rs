@@ -1,0 +1,26 @@
+//! What the attribute macros expand to.
+
+mod any;
+mod compose;
+mod position;
+mod registry;
+mod variant;
+
+pub use any::AnyVariant;
+pub use compose::{And, AndDevice};
+pub use position::{Position, PositionExpand};
+pub use registry::{
+    ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,
+};
+pub use variant::{DeviceVariant, LaunchParams, Stages, Variant};
+
+/// What generated code names: a user's crate needs no dependency but this one.
+#[doc(hidden)]
+pub mod private {
+    pub use super::{
+        AnyVariant, DeviceVariant, LaunchParams, ParamInfo, ParamKind, Position, RegisteredVariant,
+        Stages, Variant,
+    };
+    pub use cubecl;
+    pub use inventory;
+}

@@ -1,0 +1,252 @@
+//! The oracle: attention and its gradients in `f64`, on the host, written to be obviously right.
+//!
+//! Every other implementation in this repository is measured against this one, and this one's
+//! gradients against central differences of its forward pass. It is slow; give it small tensors.
+
+use crate::language::{AnyVariant, Position};
+
+/// A `[batch, heads, seq, dim]` tensor in host memory, contiguous, in `f64`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    /// Sizes of `[batch, heads, seq, dim]`.
+    pub shape: [usize; 4],
+    /// The elements, the last dimension fastest.
+    pub data: Vec<f64>,
+}
+
+impl HostTensor {
+    /// All elements zero.
+    pub fn zeros(shape: [usize; 4]) -> Self {
+        Self { shape, data: vec![0.0; shape.iter().product()] }
+    }
+
+    /// Each element made from its index, in memory order.
+    pub fn from_fn(shape: [usize; 4], mut make: impl FnMut([usize; 4]) -> f64) -> Self {
+        let mut tensor = Self::zeros(shape);
+        for i in 0..tensor.data.len() {
+            tensor.data[i] = make(unravel(i, shape));
+        }
+        tensor
+    }
+
+    /// One element.
+    ///
+    /// # Panics
+    ///
+    /// Where the index lies outside the shape.
+    pub fn at(&self, index: [usize; 4]) -> f64 {
+        self.data[self.offset(index)]
+    }
+
+    /// One element, to change.
+    ///
+    /// # Panics
+    ///
+    /// Where the index lies outside the shape.
+    pub fn at_mut(&mut self, index: [usize; 4]) -> &mut f64 {
+        let offset = self.offset(index);
+        &mut self.data[offset]
+    }
+
+    /// Every element changed.
+    pub fn map(&self, change: impl FnMut(f64) -> f64) -> Self {
+        Self { shape: self.shape, data: self.data.iter().copied().map(change).collect() }
+    }
+
+    /// The largest magnitude among finite elements; 0 if there is none.
+    pub fn max_abs(&self) -> f64 {
+        self.data.iter().filter(|x| x.is_finite()).fold(0.0, |most, x| x.abs().max(most))
+    }
+
+    fn offset(&self, [b, h, s, d]: [usize; 4]) -> usize {
+        let [batch, heads, seq, dim] = self.shape;
+        assert!(b < batch && h < heads && s < seq && d < dim, "index outside {:?}", self.shape);
+        ((b * heads + h) * seq + s) * dim + d
+    }
+}
+
+/// The index of the element with this place in memory order.
+fn unravel(mut i: usize, shape: [usize; 4]) -> [usize; 4] {
+    let mut index = [0; 4];
+    for d in (0..4).rev() {
+        index[d] = i % shape[d];
+        i /= shape[d];
+    }
+    index
+}
+
+/// What the forward pass computes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forward {
+    /// `[batch, heads, queries, value_dim]`.
+    pub out: HostTensor,
+    /// `[batch, heads, queries, 1]`; minus infinity where every key is masked.
+    pub lse: HostTensor,
+    /// The raw scaled scores, `[batch, heads, queries, keys]`, before the variant changes them.
+    pub scores: HostTensor,
+}
+
+/// The gradients of `Σ d_out ∘ out`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients {
+    /// With respect to q.
+    pub q: HostTensor,
+    /// With respect to k, summed over the query heads that share a key head.
+    pub k: HostTensor,
+    /// With respect to v, summed likewise.
+    pub v: HostTensor,
+}
+
+/// One row of the attention matrix: the keys that one query sees.
+pub(crate) struct Row<'a> {
+    pub variant: &'a AnyVariant,
+    pub batch: usize,
+    pub head: usize,
+    pub query: usize,
+    /// Raw scaled scores.
+    pub scores: Vec<f64>,
+    pub queries: usize,
+}
+
+impl Row<'_> {
+    pub fn position(&self, key: usize) -> Position {
+        Position {
+            batch: self.batch as u32,
+            head: self.head as u32,
+            query: self.query as u32,
+            key: key as u32,
+            queries: self.queries as u32,
+            keys: self.scores.len() as u32,
+        }
+    }
+
+    /// The score that the softmax sees: modified, and minus infinity where the mask hides the key.
+    fn modified(&self, key: usize) -> f64 {
+        let at = self.position(key);
+        if self.variant.keep(&at) {
+            self.variant.score(self.scores[key], &at)
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+
+    /// Weights that sum to one, and their log-sum-exp; all zero and minus infinity where no key
+    /// is left.
+    pub fn softmax(&self) -> (Vec<f64>, f64) {
+        let modified: Vec<f64> = (0..self.scores.len()).map(|key| self.modified(key)).collect();
+        if modified.iter().any(|score| score.is_nan()) {
+            return (vec![f64::NAN; modified.len()], f64::NAN);
+        }
+        let largest = modified.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if largest == f64::NEG_INFINITY {
+            return (vec![0.0; modified.len()], largest);
+        }
+        let exps: Vec<f64> = modified.iter().map(|score| (score - largest).exp()).collect();
+        let sum: f64 = exps.iter().sum();
+        (exps.iter().map(|exp| exp / sum).collect(), largest + sum.ln())
+    }
+}
+
+/// Visits every row of the attention matrix.
+pub(crate) fn for_each_row(
+    q: &HostTensor,
+    k: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+    mut visit: impl FnMut(&Row<'_>, usize),
+) {
+    let [batches, heads, queries, dim] = q.shape;
+    let [_, kv_heads, keys, _] = k.shape;
+    for batch in 0..batches {
+        for head in 0..heads {
+            let kv_head = head / (heads / kv_heads);
+            for query in 0..queries {
+                let product = |key| {
+                    (0..dim)
+                        .map(|d| q.at([batch, head, query, d]) * k.at([batch, kv_head, key, d]))
+                        .sum::<f64>()
+                };
+                let scores = (0..keys).map(|key| scale * product(key)).collect();
+                visit(&Row { variant, batch, head, query, scores, queries }, kv_head);
+            }
+        }
+    }
+}
+
+/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps.
+///
+/// # Panics
+///
+/// Where the shapes of the tensors do not fit one another.
+pub fn forward(
+    q: &HostTensor,
+    k: &HostTensor,
+    v: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+) -> Forward {
+    let [batches, heads, queries, _] = q.shape;
+    let [_, _, keys, value_dim] = v.shape;
+    let mut out = HostTensor::zeros([batches, heads, queries, value_dim]);
+    let mut lse = HostTensor::zeros([batches, heads, queries, 1]);
+    let mut scores = HostTensor::zeros([batches, heads, queries, keys]);
+    for_each_row(q, k, variant, scale, |row, kv_head| {
+        let (weights, row_lse) = row.softmax();
+        let (b, h, i) = (row.batch, row.head, row.query);
+        *lse.at_mut([b, h, i, 0]) = row_lse;
+        for key in 0..keys {
+            *scores.at_mut([b, h, i, key]) = row.scores[key];
+            for d in 0..value_dim {
+                *out.at_mut([b, h, i, d]) += weights[key] * v.at([b, kv_head, key, d]);
+            }
+        }
+    });
+    Forward { out, lse, scores }
+}
+
+/// The gradients of `Σ d_out ∘ out` with respect to q, k and v.
+///
+/// # Panics
+///
+/// Where the shapes of the tensors do not fit one another.
+pub fn backward(
+    q: &HostTensor,
+    k: &HostTensor,
+    v: &HostTensor,
+    d_out: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+) -> Gradients {
+    let [_, _, keys, value_dim] = v.shape;
+    let dim = q.shape[3];
+    let mut gradients = Gradients {
+        q: HostTensor::zeros(q.shape),
+        k: HostTensor::zeros(k.shape),
+        v: HostTensor::zeros(v.shape),
+    };
+    for_each_row(q, k, variant, scale, |row, kv_head| {
+        let (weights, _) = row.softmax();
+        let (b, h, i) = (row.batch, row.head, row.query);
+        let d_weight = |key| {
+            (0..value_dim).map(|d| d_out.at([b, h, i, d]) * v.at([b, kv_head, key, d])).sum::<f64>()
+        };
+        let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
+        let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+        for key in 0..keys {
+            for d in 0..value_dim {
+                *gradients.v.at_mut([b, kv_head, key, d]) += weights[key] * d_out.at([b, h, i, d]);
+            }
+            let at = row.position(key);
+            if !row.variant.keep(&at) {
+                continue;
+            }
+            let slope = row.variant.score_grad(row.scores[key], &at);
+            let d_score = weights[key] * (d_weights[key] - mean) * slope * scale;
+            for d in 0..dim {
+                *gradients.q.at_mut([b, h, i, d]) += d_score * k.at([b, kv_head, key, d]);
+                *gradients.k.at_mut([b, kv_head, key, d]) += d_score * q.at([b, h, i, d]);
+            }
+        }
+    });
+    gradients
+}

@@ -1,0 +1,355 @@
+//! Writes the steps of a function, simplifying each as it is added.
+
+use crate::ir::{
+    Binary, Block, Function, Input, Op, Operand, Statement, Type, Unary, Value, type_of,
+};
+
+/// A constant exponent up to this becomes multiplications.
+const UNROLLED_EXPONENT: u32 = 16;
+
+/// A function under construction. Steps go to the innermost open block.
+pub struct Builder {
+    types: Vec<Type>,
+    inputs: Vec<(Input, Value)>,
+    definitions: Vec<Option<Op>>,
+    open: Vec<Vec<Statement>>,
+}
+
+impl Builder {
+    pub fn new() -> Builder {
+        Builder {
+            types: Vec::new(),
+            inputs: Vec::new(),
+            definitions: Vec::new(),
+            open: vec![vec![]],
+        }
+    }
+
+    /// A builder that knows the names of `function`, with nothing written yet.
+    pub fn following(function: &Function) -> Builder {
+        Builder {
+            types: function.types.clone(),
+            inputs: function.inputs.clone(),
+            definitions: vec![None; function.types.len()],
+            open: vec![vec![]],
+        }
+    }
+
+    pub fn finish(mut self, results: Vec<Operand>) -> Function {
+        let body = Block::new(self.close(), results);
+        Function { types: self.types, inputs: self.inputs, body }
+    }
+
+    pub fn input(&mut self, input: Input, ty: Type) -> Operand {
+        let known = self.inputs.iter().find(|(known, _)| *known == input);
+        Operand::Value(match known {
+            Some((_, value)) => *value,
+            None => {
+                let value = self.name(ty, None);
+                self.inputs.push((input, value));
+                value
+            }
+        })
+    }
+
+    /// Starts an inner block.
+    pub fn open(&mut self) {
+        self.open.push(Vec::new());
+    }
+
+    /// Ends the inner block and hands over its steps.
+    pub fn close(&mut self) -> Vec<Statement> {
+        self.open.pop().expect("every close has its open")
+    }
+
+    /// Writes steps that already have their names.
+    pub fn copy(&mut self, statements: &[Statement]) {
+        for statement in statements {
+            if let Statement::Let { value, op } = statement {
+                self.definitions[value.0] = Some(*op);
+            }
+            self.push(statement.clone());
+        }
+    }
+
+    pub fn type_of(&self, operand: Operand) -> Type {
+        type_of(&self.types, operand)
+    }
+
+    fn name(&mut self, ty: Type, op: Option<Op>) -> Value {
+        self.types.push(ty);
+        self.definitions.push(op);
+        Value(self.types.len() - 1)
+    }
+
+    fn push(&mut self, statement: Statement) {
+        self.open.last_mut().expect("a block is open").push(statement);
+    }
+
+    fn step(&mut self, ty: Type, op: Op) -> Operand {
+        let value = self.name(ty, Some(op));
+        self.push(Statement::Let { value, op });
+        Operand::Value(value)
+    }
+
+    fn definition(&self, operand: Operand) -> Option<Op> {
+        match operand {
+            Operand::Value(value) => self.definitions[value.0],
+            _ => None,
+        }
+    }
+
+    pub fn unary(&mut self, op: Unary, a: Operand) -> Operand {
+        match (op, a) {
+            (Unary::Neg, Operand::F32(x)) => return Operand::F32(-x),
+            (Unary::Neg, Operand::I32(x)) => return Operand::I32(x.wrapping_neg()),
+            (Unary::Not, Operand::Bool(x)) => return Operand::Bool(!x),
+            (Unary::Neg | Unary::Not, _) => {
+                if let Some(Op::Unary(inner, b)) = self.definition(a)
+                    && inner == op
+                {
+                    return b;
+                }
+            }
+            _ => {}
+        }
+        let ty = self.type_of(a);
+        self.step(ty, Op::Unary(op, a))
+    }
+
+    pub fn binary(&mut self, op: Binary, a: Operand, b: Operand) -> Operand {
+        if let Some(folded) = fold(op, a, b) {
+            return folded;
+        }
+        let ty = self.type_of(a);
+        match op {
+            Binary::Div | Binary::Rem if ty.is_integer() => return self.integer_division(op, a, b),
+            Binary::Mul if a == Operand::F32(-1.0) => return self.unary(Unary::Neg, b),
+            Binary::Mul if b == Operand::F32(-1.0) => return self.unary(Unary::Neg, a),
+            Binary::Powi => {
+                if let Operand::I32(n) = b
+                    && n.unsigned_abs() <= UNROLLED_EXPONENT
+                {
+                    let power = self.power(a, n.unsigned_abs(), Operand::F32(1.0));
+                    return if n < 0 {
+                        self.binary(Binary::Div, Operand::F32(1.0), power)
+                    } else {
+                        power
+                    };
+                }
+            }
+            Binary::Pow => {
+                if let Operand::U32(n) = b
+                    && n <= UNROLLED_EXPONENT
+                {
+                    let one = if ty == Type::U32 { Operand::U32(1) } else { Operand::I32(1) };
+                    return self.power(a, n, one);
+                }
+            }
+            _ => {}
+        }
+        let ty = if op.is_comparison() { Type::Bool } else { ty };
+        self.step(ty, Op::Binary(op, a, b))
+    }
+
+    /// By repeated squaring.
+    fn power(&mut self, base: Operand, exponent: u32, one: Operand) -> Operand {
+        let (mut result, mut square, mut rest) = (one, base, exponent);
+        while rest > 0 {
+            if rest & 1 == 1 {
+                result =
+                    if result == one { square } else { self.binary(Binary::Mul, result, square) };
+            }
+            rest >>= 1;
+            if rest > 0 {
+                square = self.binary(Binary::Mul, square, square);
+            }
+        }
+        result
+    }
+
+    /// A division that no value of a parameter can make trap, neither on the host nor on a CPU
+    /// device: a divisor of zero counts as one, and the quotient of the least `i32` by -1 wraps.
+    fn integer_division(&mut self, op: Binary, a: Operand, b: Operand) -> Operand {
+        let ty = self.type_of(a);
+        let harmless = matches!(b, Operand::U32(1..)) || matches!(b, Operand::I32(n) if n > 0);
+        if harmless {
+            return self.step(ty, Op::Binary(op, a, b));
+        }
+        if ty == Type::U32 {
+            let zero = self.binary(Binary::Equal, b, Operand::U32(0));
+            let divisor = self.select(zero, Operand::U32(1), b);
+            return self.step(ty, Op::Binary(op, a, divisor));
+        }
+        let zero = self.binary(Binary::Equal, b, Operand::I32(0));
+        let negates = self.binary(Binary::Equal, b, Operand::I32(-1));
+        let unsafe_divisor = self.binary(Binary::Or, zero, negates);
+        let divisor = self.select(unsafe_divisor, Operand::I32(1), b);
+        let result = self.step(ty, Op::Binary(op, a, divisor));
+        if op == Binary::Rem {
+            // The remainder by 1 and by -1 is 0 for both.
+            return result;
+        }
+        let negated = self.unary(Unary::Neg, a);
+        self.select(negates, negated, result)
+    }
+
+    /// `a / b` where a factor that is `b` itself cancels. For derivatives only: there `a` is a
+    /// product of our own making.
+    pub fn quotient(&mut self, a: Operand, b: Operand) -> Operand {
+        if let Some(Op::Binary(Binary::Mul, x, y)) = self.definition(a) {
+            if x == b {
+                return y;
+            }
+            if y == b {
+                return x;
+            }
+        }
+        self.binary(Binary::Div, a, b)
+    }
+
+    pub fn select(&mut self, condition: Operand, a: Operand, b: Operand) -> Operand {
+        match condition {
+            Operand::Bool(true) => return a,
+            Operand::Bool(false) => return b,
+            _ if a == b => return a,
+            _ => {}
+        }
+        match (a, b) {
+            (Operand::Bool(true), Operand::Bool(false)) => condition,
+            (Operand::Bool(false), Operand::Bool(true)) => self.unary(Unary::Not, condition),
+            _ => {
+                let ty = self.type_of(a);
+                self.step(ty, Op::Select(condition, a, b))
+            }
+        }
+    }
+
+    pub fn cast(&mut self, to: Type, a: Operand) -> Operand {
+        if self.type_of(a) == to {
+            return a;
+        }
+        match (to, a) {
+            (Type::F32, Operand::U32(n)) => Operand::F32(f64::from(n as f32)),
+            (Type::F32, Operand::I32(n)) => Operand::F32(f64::from(n as f32)),
+            (Type::U32, Operand::F32(x)) => Operand::U32(x as u32),
+            (Type::I32, Operand::F32(x)) => Operand::I32(x as i32),
+            (Type::U32, Operand::I32(n)) => Operand::U32(n as u32),
+            (Type::I32, Operand::U32(n)) => Operand::I32(n as i32),
+            (Type::U32, Operand::Bool(b)) => Operand::U32(u32::from(b)),
+            (Type::I32, Operand::Bool(b)) => Operand::I32(i32::from(b)),
+            _ => self.step(to, Op::Cast(to, a)),
+        }
+    }
+
+    /// The results of whichever block runs. Where the blocks have no steps of their own a
+    /// `select` does, and a result that is the same in both needs neither.
+    pub fn branch(&mut self, condition: Operand, then: Block, otherwise: Block) -> Vec<Operand> {
+        let chosen = match condition {
+            Operand::Bool(true) => Some(&then),
+            Operand::Bool(false) => Some(&otherwise),
+            _ => None,
+        };
+        if let Some(block) = chosen {
+            let results = block.results.clone();
+            let statements = block.statements.clone();
+            self.copy(&statements);
+            return results;
+        }
+        if then.statements.is_empty() && otherwise.statements.is_empty() {
+            let pairs = then.results.iter().zip(&otherwise.results);
+            return pairs.map(|(&a, &b)| self.select(condition, a, b)).collect();
+        }
+        let (mut values, mut columns, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        for (column, (&a, &b)) in then.results.iter().zip(&otherwise.results).enumerate() {
+            if a == b {
+                results.push(a);
+            } else {
+                let ty = self.type_of(a);
+                let value = self.name(ty, None);
+                values.push(value);
+                columns.push(column);
+                results.push(Operand::Value(value));
+            }
+        }
+        if !values.is_empty() {
+            let pick = |block: Block| {
+                let results = columns.iter().map(|&column| block.results[column]).collect();
+                Block::new(block.statements, results)
+            };
+            let (then, otherwise) = (pick(then), pick(otherwise));
+            self.push(Statement::If { values, condition, then, otherwise });
+        }
+        results
+    }
+}
+
+/// The result of an operation that is known, or is one of its operands.
+fn fold(op: Binary, a: Operand, b: Operand) -> Option<Operand> {
+    use Operand::{Bool, F32, I32, U32};
+    match (op, a, b) {
+        (Binary::Add, F32(0.0), x) | (Binary::Add, x, F32(0.0)) => return Some(x),
+        (Binary::Add, U32(0), x) | (Binary::Add, x, U32(0)) => return Some(x),
+        (Binary::Sub, x, F32(0.0)) | (Binary::Sub, x, U32(0)) => return Some(x),
+        (Binary::Mul, F32(1.0), x) | (Binary::Mul, x, F32(1.0)) => return Some(x),
+        (Binary::Mul, U32(1), x) | (Binary::Mul, x, U32(1)) => return Some(x),
+        (Binary::Div, x, F32(1.0)) | (Binary::Powf, x, F32(1.0)) => return Some(x),
+        (Binary::And, Bool(true), x) | (Binary::And, x, Bool(true)) => return Some(x),
+        (Binary::Or, Bool(false), x) | (Binary::Or, x, Bool(false)) => return Some(x),
+        (Binary::And, Bool(false), _) | (Binary::And, _, Bool(false)) => return Some(Bool(false)),
+        (Binary::Or, Bool(true), _) | (Binary::Or, _, Bool(true)) => return Some(Bool(true)),
+        _ => {}
+    }
+    match (a, b) {
+        (F32(x), F32(y)) => {
+            if op.is_comparison() {
+                return Some(Bool(compare(op, &x, &y)));
+            }
+            let result = match op {
+                Binary::Add => x + y,
+                Binary::Sub => x - y,
+                Binary::Mul => x * y,
+                Binary::Div => x / y,
+                Binary::Min => x.min(y),
+                Binary::Max => x.max(y),
+                _ => return None,
+            };
+            // Beyond f32 the device's arithmetic decides.
+            (result.abs() <= f64::from(f32::MAX)).then_some(F32(result))
+        }
+        (U32(x), U32(y)) => Some(match op {
+            _ if op.is_comparison() => Bool(compare(op, &x, &y)),
+            Binary::Add => U32(x.wrapping_add(y)),
+            Binary::Sub => U32(x.wrapping_sub(y)),
+            Binary::Mul => U32(x.wrapping_mul(y)),
+            Binary::Div => U32(x / y.max(1)),
+            Binary::Rem => U32(x % y.max(1)),
+            Binary::Min => U32(x.min(y)),
+            Binary::Max => U32(x.max(y)),
+            Binary::Pow => U32(x.wrapping_pow(y)),
+            _ => return None,
+        }),
+        (I32(x), I32(y)) => Some(match op {
+            _ if op.is_comparison() => Bool(compare(op, &x, &y)),
+            Binary::Add => I32(x.wrapping_add(y)),
+            Binary::Sub => I32(x.wrapping_sub(y)),
+            Binary::Mul => I32(x.wrapping_mul(y)),
+            Binary::Min => I32(x.min(y)),
+            Binary::Max => I32(x.max(y)),
+            _ => return None,
+        }),
+        (Bool(x), Bool(y)) if op.is_comparison() => Some(Bool(compare(op, &x, &y))),
+        _ => None,
+    }
+}
+
+fn compare<T: PartialOrd>(op: Binary, x: &T, y: &T) -> bool {
+    match op {
+        Binary::Equal => x == y,
+        Binary::NotEqual => x != y,
+        Binary::Less => x < y,
+        Binary::LessEqual => x <= y,
+        Binary::Greater => x > y,
+        _ => x >= y,
+    }
+}

@@ -1,0 +1,346 @@
+//! Reverse-mode differentiation of a function.
+//!
+//! The derivative is a function again: the original steps, then the adjoint of each step from
+//! the last to the first. A value's adjoint is the derivative of the result with respect to that
+//! value; each step adds to the adjoints of what it read. Two things keep the text short. Only
+//! *active* values have adjoints: those that depend, through `f32` arithmetic, on an input that
+//! is asked for. And unread steps are dropped when a block closes, so the derivative of a sum
+//! is the constant 1 and keeps nothing of the original.
+//!
+//! An `if` is reversed as an `if` of its own. Both texts then run only the chosen block, and an
+//! operation that is undefined in the other one (`ln` of a negative number, say) cannot turn the
+//! derivative into NaN.
+//!
+//! Where a function has a kink the derivative is one of its one-sided ones, and 0 for `abs`, as
+//! in PyTorch: `a.max(b)` belongs to `b` where both are equal. Rounding, casts and comparisons
+//! have the derivative 0.
+
+use std::collections::{HashMap, HashSet};
+use std::f64::consts::{LN_2, LOG2_E};
+
+use crate::builder::Builder;
+use crate::ir::{
+    Binary, Block, Function, Input, Op, Operand, Statement, Type, Unary, Value, type_of,
+};
+
+/// The derivatives of the first result with respect to each of `inputs`, as the results of a
+/// function with the same inputs.
+pub fn differentiate(function: &Function, inputs: &[Input]) -> Function {
+    let wanted: Vec<Option<Value>> = inputs
+        .iter()
+        .map(|input| function.inputs.iter().find(|(known, _)| known == input).map(|known| known.1))
+        .collect();
+    let mut active: HashSet<Value> = wanted.iter().flatten().copied().collect();
+    mark_active(&function.body, &function.types, &mut active);
+
+    let mut reverse = Reverse { builder: Builder::following(function), active };
+    reverse.builder.copy(&function.body.statements);
+    let mut adjoints = Adjoints::new();
+    reverse.add(&mut adjoints, function.body.results[0], Operand::F32(1.0));
+    reverse.statements(&function.body.statements, &mut adjoints);
+    let results = wanted
+        .iter()
+        .map(|value| value.and_then(|value| adjoints.get(&value)).copied().unwrap_or(ZERO))
+        .collect();
+    reverse.builder.finish(results)
+}
+
+const ZERO: Operand = Operand::F32(0.0);
+const ONE: Operand = Operand::F32(1.0);
+
+type Adjoints = HashMap<Value, Operand>;
+
+/// Adds the values that depend on those already in `active`.
+fn mark_active(block: &Block, types: &[Type], active: &mut HashSet<Value>) {
+    for statement in &block.statements {
+        match statement {
+            Statement::Let { value, op } => {
+                if differentiable_operands(op).iter().any(|&read| is_active(read, active)) {
+                    active.insert(*value);
+                }
+            }
+            Statement::If { values, then, otherwise, .. } => {
+                mark_active(then, types, active);
+                mark_active(otherwise, types, active);
+                for (column, &value) in values.iter().enumerate() {
+                    let results = [then.results[column], otherwise.results[column]];
+                    let is_float = type_of(types, Operand::Value(value)) == Type::F32;
+                    if is_float && results.iter().any(|&result| is_active(result, active)) {
+                        active.insert(value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_active(operand: Operand, active: &HashSet<Value>) -> bool {
+    matches!(operand, Operand::Value(value) if active.contains(&value))
+}
+
+/// The operands that the operation's result changes with smoothly.
+fn differentiable_operands(op: &Op) -> Vec<Operand> {
+    match *op {
+        Op::Unary(Unary::Not | Unary::Floor | Unary::Ceil | Unary::Trunc, _) => vec![],
+        Op::Unary(_, a) => vec![a],
+        Op::Binary(op, ..) if op.is_comparison() => vec![],
+        Op::Binary(_, a, b) => vec![a, b],
+        Op::Select(_, a, b) => vec![a, b],
+        Op::Cast(..) => vec![],
+    }
+}
+
+struct Reverse {
+    builder: Builder,
+    active: HashSet<Value>,
+}
+
+impl Reverse {
+    fn add(&mut self, adjoints: &mut Adjoints, to: Operand, contribution: Operand) {
+        if let Operand::Value(value) = to
+            && self.active.contains(&value)
+            && contribution != ZERO
+        {
+            let sum = match adjoints.get(&value) {
+                Some(&known) => self.builder.binary(Binary::Add, known, contribution),
+                None => contribution,
+            };
+            adjoints.insert(value, sum);
+        }
+    }
+
+    fn statements(&mut self, statements: &[Statement], adjoints: &mut Adjoints) {
+        for statement in statements.iter().rev() {
+            match statement {
+                Statement::Let { value, op } => {
+                    if let Some(adjoint) = adjoints.get(value).copied() {
+                        self.operation(op, Operand::Value(*value), adjoint, adjoints);
+                    }
+                }
+                Statement::If { values, condition, then, otherwise } => {
+                    let seeds: Vec<Operand> = values
+                        .iter()
+                        .map(|value| adjoints.get(value).copied().unwrap_or(ZERO))
+                        .collect();
+                    if seeds.iter().any(|&seed| seed != ZERO) {
+                        self.branch(*condition, then, otherwise, &seeds, adjoints);
+                    }
+                }
+            }
+        }
+    }
+
+    fn branch(
+        &mut self,
+        condition: Operand,
+        then: &Block,
+        otherwise: &Block,
+        seeds: &[Operand],
+        adjoints: &mut Adjoints,
+    ) {
+        let mut outer = then.free_values();
+        outer.extend(
+            otherwise.free_values().iter().filter(|value| !then.free_values().contains(value)),
+        );
+        outer.retain(|value| self.active.contains(value));
+        let [then, otherwise] = [then, otherwise].map(|block| self.block(block, seeds, &outer));
+        let contributions = self.builder.branch(condition, then, otherwise);
+        for (&value, contribution) in outer.iter().zip(contributions) {
+            self.add(adjoints, Operand::Value(value), contribution);
+        }
+    }
+
+    /// The block that gives what `block` contributes to the adjoints of `outer`.
+    fn block(&mut self, block: &Block, seeds: &[Operand], outer: &[Value]) -> Block {
+        self.builder.open();
+        self.builder.copy(&block.statements);
+        let mut adjoints = Adjoints::new();
+        for (&result, &seed) in block.results.iter().zip(seeds) {
+            self.add(&mut adjoints, result, seed);
+        }
+        self.statements(&block.statements, &mut adjoints);
+        let results =
+            outer.iter().map(|value| adjoints.get(value).copied().unwrap_or(ZERO)).collect();
+        Block::new(self.builder.close(), results)
+    }
+
+    fn operation(&mut self, op: &Op, result: Operand, adjoint: Operand, adjoints: &mut Adjoints) {
+        match *op {
+            Op::Unary(op, a) => {
+                if is_active(a, &self.active)
+                    && let Some(contribution) = self.unary(op, a, result, adjoint)
+                {
+                    self.add(adjoints, a, contribution);
+                }
+            }
+            Op::Binary(op, a, b) => {
+                if is_active(a, &self.active) {
+                    let contribution = self.binary_first(op, a, b, adjoint);
+                    self.add(adjoints, a, contribution);
+                }
+                if is_active(b, &self.active) {
+                    let contribution = self.binary_second(op, a, b, result, adjoint);
+                    self.add(adjoints, b, contribution);
+                }
+            }
+            Op::Select(condition, a, b) => {
+                for (choice, [yes, no]) in [(a, [adjoint, ZERO]), (b, [ZERO, adjoint])] {
+                    if is_active(choice, &self.active) {
+                        let contribution = self.builder.select(condition, yes, no);
+                        self.add(adjoints, choice, contribution);
+                    }
+                }
+            }
+            Op::Cast(..) => {}
+        }
+    }
+
+    /// What `result = op(a)` contributes to the adjoint of `a`.
+    fn unary(
+        &mut self,
+        op: Unary,
+        a: Operand,
+        result: Operand,
+        adjoint: Operand,
+    ) -> Option<Operand> {
+        let b = &mut self.builder;
+        Some(match op {
+            Unary::Neg => b.unary(Unary::Neg, adjoint),
+            Unary::Exp => b.binary(Binary::Mul, adjoint, result),
+            Unary::Exp2 => {
+                let slope = b.binary(Binary::Mul, result, Operand::F32(LN_2));
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::ExpM1 => {
+                let slope = b.binary(Binary::Add, result, ONE);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::Ln => b.quotient(adjoint, a),
+            Unary::Ln1p => {
+                let shifted = b.binary(Binary::Add, a, ONE);
+                b.quotient(adjoint, shifted)
+            }
+            Unary::Log2 => {
+                let scaled = b.binary(Binary::Mul, adjoint, Operand::F32(LOG2_E));
+                b.quotient(scaled, a)
+            }
+            Unary::Sqrt => {
+                let half = b.binary(Binary::Mul, adjoint, Operand::F32(0.5));
+                b.quotient(half, result)
+            }
+            Unary::Sin => {
+                let slope = b.unary(Unary::Cos, a);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::Cos => {
+                let sin = b.unary(Unary::Sin, a);
+                let product = b.binary(Binary::Mul, adjoint, sin);
+                b.unary(Unary::Neg, product)
+            }
+            Unary::Tan => {
+                let square = b.binary(Binary::Mul, result, result);
+                let slope = b.binary(Binary::Add, ONE, square);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::Sinh => {
+                let slope = b.unary(Unary::Cosh, a);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::Cosh => {
+                let slope = b.unary(Unary::Sinh, a);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::Tanh => {
+                let square = b.binary(Binary::Mul, result, result);
+                let slope = b.binary(Binary::Sub, ONE, square);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            Unary::Abs => {
+                let below = b.binary(Binary::Less, a, ZERO);
+                let above = b.binary(Binary::Greater, a, ZERO);
+                let negated = b.unary(Unary::Neg, adjoint);
+                let not_above = b.select(below, negated, ZERO);
+                b.select(above, adjoint, not_above)
+            }
+            Unary::Not | Unary::Floor | Unary::Ceil | Unary::Trunc => return None,
+        })
+    }
+
+    /// What `op(x, y)` contributes to the adjoint of `x`.
+    fn binary_first(&mut self, op: Binary, x: Operand, y: Operand, adjoint: Operand) -> Operand {
+        let b = &mut self.builder;
+        match op {
+            Binary::Add | Binary::Sub | Binary::Rem => adjoint,
+            Binary::Mul => b.binary(Binary::Mul, adjoint, y),
+            Binary::Div => b.quotient(adjoint, y),
+            Binary::Min => {
+                let mine = b.binary(Binary::Less, x, y);
+                b.select(mine, adjoint, ZERO)
+            }
+            Binary::Max => {
+                let mine = b.binary(Binary::Greater, x, y);
+                b.select(mine, adjoint, ZERO)
+            }
+            Binary::Powf | Binary::Powi => {
+                let (none, one) = match op {
+                    Binary::Powf => (ZERO, ONE),
+                    _ => (Operand::I32(0), Operand::I32(1)),
+                };
+                let lower = b.binary(Binary::Sub, y, one);
+                let power = b.binary(op, x, lower);
+                let factor = b.cast(Type::F32, y);
+                let slope = b.binary(Binary::Mul, factor, power);
+                // 0 times an infinite power, where the exponent is 0.
+                let constant = b.binary(Binary::Equal, y, none);
+                let slope = b.select(constant, ZERO, slope);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            _ => ZERO,
+        }
+    }
+
+    /// What `result = op(x, y)` contributes to the adjoint of `y`.
+    fn binary_second(
+        &mut self,
+        op: Binary,
+        x: Operand,
+        y: Operand,
+        result: Operand,
+        adjoint: Operand,
+    ) -> Operand {
+        let b = &mut self.builder;
+        match op {
+            Binary::Add => adjoint,
+            Binary::Sub => b.unary(Unary::Neg, adjoint),
+            Binary::Mul => b.binary(Binary::Mul, adjoint, x),
+            Binary::Div => {
+                let product = b.binary(Binary::Mul, adjoint, result);
+                let quotient = b.quotient(product, y);
+                b.unary(Unary::Neg, quotient)
+            }
+            Binary::Rem => {
+                let quotient = b.binary(Binary::Div, x, y);
+                let whole = b.unary(Unary::Trunc, quotient);
+                let product = b.binary(Binary::Mul, adjoint, whole);
+                b.unary(Unary::Neg, product)
+            }
+            Binary::Min => {
+                let theirs = b.binary(Binary::Less, x, y);
+                b.select(theirs, ZERO, adjoint)
+            }
+            Binary::Max => {
+                let theirs = b.binary(Binary::Greater, x, y);
+                b.select(theirs, ZERO, adjoint)
+            }
+            Binary::Powf => {
+                let ln = b.unary(Unary::Ln, x);
+                let slope = b.binary(Binary::Mul, result, ln);
+                // 0 times the infinite logarithm of 0.
+                let zero = b.binary(Binary::Equal, x, ZERO);
+                let slope = b.select(zero, ZERO, slope);
+                b.binary(Binary::Mul, adjoint, slope)
+            }
+            _ => ZERO,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The host's text: `f64` for `f32`, wrapping arithmetic for integers as on the device.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+use super::Text;
+use crate::ir::{Binary, Block, Input, Op, Operand, Type, Unary};
+use crate::signature::Parameter;
+
+/// Reads parameters from the fields of `self`.
+pub struct Host<'a> {
+    pub parameters: &'a [Parameter],
+}
+
+impl Text for Host<'_> {
+    fn input(&self, input: Input) -> TokenStream {
+        match input {
+            Input::Score => quote!(score),
+            Input::Field(field) => {
+                let field = Ident::new(field, proc_macro2::Span::call_site());
+                quote!(at.#field)
+            }
+            Input::Parameter(place) => {
+                let Parameter { name, ty } = &self.parameters[place];
+                match ty {
+                    Type::F32 => quote!(f64::from(self.#name)),
+                    _ => quote!(self.#name),
+                }
+            }
+        }
+    }
+
+    fn constant(&self, operand: Operand) -> TokenStream {
+        match operand {
+            Operand::F32(x) if x == f64::INFINITY => quote!(f64::INFINITY),
+            Operand::F32(x) if x == f64::NEG_INFINITY => quote!(f64::NEG_INFINITY),
+            Operand::F32(x) if x.is_sign_negative() => {
+                let magnitude = Literal::f64_suffixed(-x);
+                quote!((-#magnitude))
+            }
+            Operand::F32(x) => {
+                let number = Literal::f64_suffixed(x);
+                quote!(#number)
+            }
+            Operand::U32(n) => {
+                let number = Literal::u32_suffixed(n);
+                quote!(#number)
+            }
+            Operand::I32(i32::MIN) => quote!(i32::MIN),
+            Operand::I32(n) if n < 0 => {
+                let magnitude = Literal::i32_suffixed(-n);
+                quote!((-#magnitude))
+            }
+            Operand::I32(n) => {
+                let number = Literal::i32_suffixed(n);
+                quote!(#number)
+            }
+            Operand::Bool(truth) => quote!(#truth),
+            Operand::Value(_) => unreachable!("a value is printed by its name"),
+        }
+    }
+
+    fn operation(&self, op: &Op, operands: &[TokenStream], types: &[Type]) -> TokenStream {
+        let a = &operands[0];
+        match *op {
+            Op::Unary(op, _) => unary(op, a, types[0]),
+            Op::Binary(op, ..) => binary(op, a, &operands[1], types[0]),
+            Op::Select(..) => {
+                let (b, c) = (&operands[1], &operands[2]);
+                quote!(if #a { #b } else { #c })
+            }
+            Op::Cast(to, _) => match (types[0], to) {
+                (_, Type::F32) => quote!(f64::from(#a)),
+                (_, Type::U32) => quote!((#a as u32)),
+                _ => quote!((#a as i32)),
+            },
+        }
+    }
+
+    fn branch(
+        &self,
+        names: &[Ident],
+        _types: &[Type],
+        condition: TokenStream,
+        blocks: [&Block; 2],
+        block: &dyn Fn(&Block) -> (TokenStream, Vec<TokenStream>),
+    ) -> TokenStream {
+        let [(then, then_results), (otherwise, other_results)] = blocks.map(block);
+        quote! {
+            let (#(#names,)*) = if #condition {
+                #then
+                (#(#then_results,)*)
+            } else {
+                #otherwise
+                (#(#other_results,)*)
+            };
+        }
+    }
+}
+
+fn unary(op: Unary, a: &TokenStream, ty: Type) -> TokenStream {
+    match op {
+        Unary::Neg if ty == Type::I32 => quote!(#a.wrapping_neg()),
+        Unary::Neg => quote!(-#a),
+        Unary::Not => quote!(!#a),
+        Unary::Exp => quote!(#a.exp()),
+        Unary::Exp2 => quote!(#a.exp2()),
+        Unary::ExpM1 => quote!(#a.exp_m1()),
+        Unary::Ln => quote!(#a.ln()),
+        Unary::Ln1p => quote!(#a.ln_1p()),
+        Unary::Log2 => quote!(#a.log2()),
+        Unary::Sqrt => quote!(#a.sqrt()),
+        Unary::Sin => quote!(#a.sin()),
+        Unary::Cos => quote!(#a.cos()),
+        Unary::Tan => quote!(#a.tan()),
+        Unary::Sinh => quote!(#a.sinh()),
+        Unary::Cosh => quote!(#a.cosh()),
+        Unary::Tanh => quote!(#a.tanh()),
+        Unary::Abs => quote!(#a.abs()),
+        Unary::Floor => quote!(#a.floor()),
+        Unary::Ceil => quote!(#a.ceil()),
+        Unary::Trunc => quote!(#a.trunc()),
+    }
+}
+
+fn binary(op: Binary, a: &TokenStream, b: &TokenStream, ty: Type) -> TokenStream {
+    let float = ty == Type::F32;
+    match op {
+        Binary::Add if float => quote!(#a + #b),
+        Binary::Sub if float => quote!(#a - #b),
+        Binary::Mul if float => quote!(#a * #b),
+        Binary::Div if float => quote!(#a / #b),
+        Binary::Rem if float => quote!(#a % #b),
+        Binary::Add => quote!(#a.wrapping_add(#b)),
+        Binary::Sub => quote!(#a.wrapping_sub(#b)),
+        Binary::Mul => quote!(#a.wrapping_mul(#b)),
+        Binary::Div => quote!(#a.wrapping_div(#b)),
+        Binary::Rem => quote!(#a.wrapping_rem(#b)),
+        Binary::Min => quote!(#a.min(#b)),
+        Binary::Max => quote!(#a.max(#b)),
+        Binary::Powf => quote!(#a.powf(#b)),
+        Binary::Powi => quote!(#a.powi(#b)),
+        Binary::Pow => quote!(#a.wrapping_pow(#b)),
+        Binary::Equal => quote!(#a == #b),
+        Binary::NotEqual => quote!(#a != #b),
+        Binary::Less => quote!(#a < #b),
+        Binary::LessEqual => quote!(#a <= #b),
+        Binary::Greater => quote!(#a > #b),
+        Binary::GreaterEqual => quote!(#a >= #b),
+        Binary::And => quote!(#a && #b),
+        Binary::Or => quote!(#a || #b),
+    }
+}

@@ -1,0 +1,347 @@
+//! The items that stand in the place of an annotated function.
+
+use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
+use syn::{Attribute, Expr, ItemFn, Lit, Meta};
+
+use super::body;
+use super::device::Device;
+use super::host::Host;
+use crate::differentiate::differentiate;
+use crate::ir::{Function, Input};
+use crate::signature::{Kind, Signature};
+
+/// The struct, its constructor, the host and device halves, the registry entry; and the function
+/// itself, which nothing calls, so that rustc's own checks and an editor see it.
+pub fn item(signature: &Signature, source: &ItemFn, function: &Function) -> TokenStream {
+    let Signature { kind, name, visibility, docs, parameters, .. } = signature;
+    let variant = variant_name(name);
+    let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
+    let types: Vec<Ident> = parameters.iter().map(|p| format_ident!("{}", p.ty.name())).collect();
+    let field_docs = fields.iter().map(|field| format!("Parameter `{}`.", field.unraw()));
+
+    let item = match fields.as_slice() {
+        [] => quote!(#visibility struct #variant;),
+        _ => quote!(#visibility struct #variant { #(#[doc = #field_docs] pub #fields: #types,)* }),
+    };
+    let value = match fields.as_slice() {
+        [] => quote!(#variant),
+        _ => quote!(#variant { #(#fields),* }),
+    };
+    let device = device_module(signature, function, &variant);
+    let host = host_impl(signature, source, function, &variant);
+    let entry = registry_entry(signature, source, &variant);
+    let lints = source.attrs.iter().filter(|attribute| !attribute.path().is_ident("doc"));
+    let (signature_text, block) = (&source.sig, &source.block);
+    let attribute_name = kind.attribute();
+    let made_by = format!("A variant made by `#[{attribute_name}]`.");
+    let docs = match docs.as_slice() {
+        [] => quote!(#[doc = #made_by]),
+        docs => quote!(#(#docs)*),
+    };
+
+    quote! {
+        #docs
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #item
+
+        #docs
+        #[must_use]
+        #visibility fn #name(#(#fields: #types),*) -> #variant {
+            #value
+        }
+
+        const _: () = {
+            #device
+            #host
+            #entry
+        };
+
+        const _: () = {
+            #[allow(dead_code)]
+            #(#lints)*
+            #signature_text #block
+        };
+    }
+}
+
+/// `sliding_window` becomes `SlidingWindow`.
+pub fn variant_name(name: &Ident) -> Ident {
+    let camel: String = name
+        .unraw()
+        .to_string()
+        .split('_')
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+            [first.unwrap_or_default(), letters.collect()]
+        })
+        .collect();
+    Ident::new(&camel, name.span())
+}
+
+/// The device half in a module of its own: `#[cube]` needs CubeCL's traits in scope and names it
+/// as `cubecl`, and neither may touch the names around the function.
+fn device_module(signature: &Signature, function: &Function, variant: &Ident) -> TokenStream {
+    let parameters = &signature.parameters;
+    let device = format_ident!("{variant}Device");
+    let params = format_ident!("{variant}Params");
+    let (params_type, params_item) = match parameters.as_slice() {
+        [] => (quote!(()), None),
+        parameters => {
+            let names = parameters.iter().map(|parameter| &parameter.name);
+            let types = parameters.iter().map(|p| format_ident!("{}", p.ty.name()));
+            let item = quote! {
+                #[derive(cubecl::CubeType, cubecl::CubeLaunch)]
+                pub struct #params { #(pub #names: #types,)* }
+            };
+            (quote!(#params), Some(item))
+        }
+    };
+    let text = Device { parameters };
+    let (score, score_grad, keep) = match signature.kind {
+        Kind::Score => {
+            let gradient = differentiate(function, &[Input::Score]);
+            (body(&text, function), body(&text, &gradient), quote!(bool::new(true)))
+        }
+        Kind::Mask => (quote!(score), quote!(f32::new(1.0f32)), body(&text, function)),
+    };
+    quote! {
+        #[allow(unused, missing_docs, clippy::all)]
+        mod device {
+            use ::tilewright::language::private::cubecl;
+            use cubecl::prelude::*;
+            use ::tilewright::language::private::{DeviceVariant, Position};
+
+            #params_item
+
+            pub struct #device;
+
+            #[cubecl::cube]
+            impl DeviceVariant for #device {
+                type Params = #params_type;
+
+                fn score(score: f32, at: Position, params: &#params_type) -> f32 {
+                    #score
+                }
+
+                fn score_grad(score: f32, at: Position, params: &#params_type) -> f32 {
+                    #score_grad
+                }
+
+                fn keep(at: Position, params: &#params_type) -> bool {
+                    #keep
+                }
+            }
+        }
+    }
+}
+
+fn host_impl(
+    signature: &Signature,
+    source: &ItemFn,
+    function: &Function,
+    variant: &Ident,
+) -> TokenStream {
+    let parameters = &signature.parameters;
+    let device = format_ident!("{variant}Device");
+    let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
+    let text = Host { parameters };
+    let (score, score_grad, keep) = match signature.kind {
+        Kind::Score => {
+            let gradient = differentiate(function, &[Input::Score]);
+            (body(&text, function), body(&text, &gradient), quote!(true))
+        }
+        Kind::Mask => (quote!(score), quote!(1.0), body(&text, function)),
+    };
+    let launch_params = match fields.as_slice() {
+        [] => quote!(()),
+        fields => {
+            let launch = format_ident!("{variant}ParamsLaunch");
+            quote!(device::#launch::new(#(self.#fields),*))
+        }
+    };
+    let name = signature.name.unraw().to_string();
+    let describe = match fields.as_slice() {
+        [] => quote!(#name.to_owned()),
+        fields => {
+            let values: Vec<String> =
+                fields.iter().map(|field| format!("{}={{}}", field.unraw())).collect();
+            let format = format!("{name}({})", values.join(", "));
+            quote!(format!(#format, #(self.#fields),*))
+        }
+    };
+    let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
+    let is_score = signature.kind == Kind::Score;
+    let is_mask = !is_score;
+    quote! {
+        #[allow(unused_variables, clippy::all)]
+        impl ::tilewright::language::private::Variant for #variant {
+            type Device = device::#device;
+
+            fn stages(&self) -> ::tilewright::language::private::Stages {
+                ::tilewright::language::private::Stages { score: #is_score, mask: #is_mask }
+            }
+
+            fn launch_params(&self) -> ::tilewright::language::private::LaunchParams<Self> {
+                #launch_params
+            }
+
+            fn score(&self, score: f64, at: &::tilewright::language::private::Position) -> f64 {
+                #score
+            }
+
+            fn score_grad(&self, score: f64, at: &::tilewright::language::private::Position) -> f64 {
+                #score_grad
+            }
+
+            fn keep(&self, at: &::tilewright::language::private::Position) -> bool {
+                #keep
+            }
+
+            fn describe(&self) -> String {
+                #describe
+            }
+
+            fn source_hash(&self) -> u64 {
+                #hash
+            }
+        }
+    }
+}
+
+fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> TokenStream {
+    let name = signature.name.unraw().to_string();
+    let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
+    let parameters = signature.parameters.iter().map(|parameter| {
+        let name = parameter.name.unraw().to_string();
+        let kind = format_ident!("{}", parameter.ty.name().to_uppercase());
+        quote! {
+            ::tilewright::language::private::ParamInfo {
+                name: #name,
+                kind: ::tilewright::language::private::ParamKind::#kind,
+            }
+        }
+    });
+    let examples = signature.examples.iter().map(|example| {
+        let values = example.iter().map(|&value| match value < 0.0 {
+            true => {
+                let magnitude = Literal::f64_suffixed(-value);
+                quote!(-#magnitude)
+            }
+            false => Literal::f64_suffixed(value).to_token_stream(),
+        });
+        quote!(&[#(#values),*])
+    });
+    let fields: Vec<&Ident> = signature.parameters.iter().map(|p| &p.name).collect();
+    let values = signature.parameters.iter().enumerate().map(|(place, parameter)| {
+        let ty = format_ident!("{}", parameter.ty.name());
+        quote!(values[#place] as #ty)
+    });
+    let value = match fields.as_slice() {
+        [] => quote!(#variant),
+        _ => quote!(#variant { #(#fields: #values),* }),
+    };
+    let doc = doc_text(&signature.docs);
+    let (is_score, is_mask) = (signature.kind == Kind::Score, signature.kind == Kind::Mask);
+    quote! {
+        ::tilewright::language::private::inventory::submit! {
+            ::tilewright::language::private::RegisteredVariant {
+                name: #name,
+                module: ::core::module_path!(),
+                source_hash: #hash,
+                stages: ::tilewright::language::private::Stages { score: #is_score, mask: #is_mask },
+                params: &[#(#parameters),*],
+                examples: &[#(#examples),*],
+                build: |values: &[f64]| ::tilewright::language::private::AnyVariant::new(#value),
+                doc: #doc,
+            }
+        }
+    }
+}
+
+/// The doc comment as text.
+fn doc_text(docs: &[Attribute]) -> String {
+    let lines = docs.iter().filter_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(text) => Some(text.value().trim().to_owned()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and
+/// visibility do not change it, and neither does the compiler's way of printing tokens.
+fn source_hash(kind: Kind, source: &ItemFn) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    add_text(&mut hash, kind.attribute());
+    add_tokens(&mut hash, source.sig.to_token_stream());
+    add_tokens(&mut hash, source.block.to_token_stream());
+    hash
+}
+
+fn add_tokens(hash: &mut u64, tokens: TokenStream) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                add_text(hash, &format!("{:?}", group.delimiter()));
+                add_tokens(hash, group.stream());
+                add_text(hash, "end");
+            }
+            TokenTree::Ident(ident) => add_text(hash, &ident.to_string()),
+            TokenTree::Punct(punct) => add_text(hash, &punct.as_char().to_string()),
+            TokenTree::Literal(literal) => add_text(hash, &literal.to_string()),
+        }
+    }
+}
+
+/// The text and an end mark, so that `ab c` and `a bc` differ.
+fn add_text(hash: &mut u64, text: &str) {
+    for byte in text.bytes().chain([0]) {
+        *hash = (*hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    #[test]
+    fn layout_and_visibility_do_not_change_the_hash_and_the_body_does() {
+        let hash = |source: ItemFn| source_hash(Kind::Score, &source);
+        let plain = hash(parse_quote!(
+            fn f(score: f32) -> f32 {
+                score + 1.0
+            }
+        ));
+        let public = hash(parse_quote! {
+            /// Documented.
+            pub fn f(score: f32) -> f32 {
+                score + 1.0
+            }
+        });
+        assert_eq!(plain, public);
+        assert_ne!(
+            plain,
+            hash(parse_quote!(
+                fn f(score: f32) -> f32 {
+                    score + 2.0
+                }
+            ))
+        );
+    }
+
+    #[test]
+    fn names_become_types() {
+        let name = |text: &str| variant_name(&format_ident!("{text}")).to_string();
+        assert_eq!(name("sliding_window"), "SlidingWindow");
+        assert_eq!(name("alibi"), "Alibi");
+    }
+}

@@ -1,0 +1,128 @@
+//! What a score or mask function cannot say, and what to say instead.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{BinOp, Expr};
+
+/// Whether the expression is of a kind that the language does not have at all.
+pub fn is_refused(expression: &Expr) -> bool {
+    !matches!(
+        expression,
+        Expr::Paren(_)
+            | Expr::Group(_)
+            | Expr::Lit(_)
+            | Expr::Path(_)
+            | Expr::Block(_)
+            | Expr::If(_)
+            | Expr::Unary(_)
+            | Expr::Cast(_)
+            | Expr::Field(_)
+            | Expr::MethodCall(_)
+    ) && !matches!(expression, Expr::Binary(binary) if !is_assignment(&binary.op))
+}
+
+pub fn expression(expression: &Expr) -> syn::Error {
+    let (tokens, message) = match expression {
+        Expr::ForLoop(e) => (e.for_token.to_token_stream(), LOOP.to_owned()),
+        Expr::While(e) => (e.while_token.to_token_stream(), LOOP.to_owned()),
+        Expr::Loop(e) => (e.loop_token.to_token_stream(), LOOP.to_owned()),
+        Expr::Break(e) => (e.break_token.to_token_stream(), LOOP.to_owned()),
+        Expr::Continue(e) => (e.continue_token.to_token_stream(), LOOP.to_owned()),
+        Expr::Match(e) => (
+            e.match_token.to_token_stream(),
+            "`match` cannot be used here: write `if a == 0 { .. } else { .. }`".to_owned(),
+        ),
+        Expr::Return(e) => (
+            e.return_token.to_token_stream(),
+            "`return` cannot be used here: a block's last expression is its value, and `if` \
+             chooses, as in `if a < b { a } else { b }`"
+                .to_owned(),
+        ),
+        Expr::Closure(e) => {
+            (e.to_token_stream(), "closures cannot be used here: bind values with `let`".to_owned())
+        }
+        Expr::Macro(e) => return macro_call(&e.mac),
+        Expr::Call(e) => (e.to_token_stream(), call_message(e)),
+        Expr::Assign(e) => (e.to_token_stream(), ASSIGNMENT.to_owned()),
+        Expr::Binary(e) => return operator(&e.op),
+        Expr::Let(e) => (e.to_token_stream(), "a condition is a `bool`, as in `a < b`".to_owned()),
+        Expr::Unsafe(e) => {
+            (e.unsafe_token.to_token_stream(), "nothing here is `unsafe`: leave it out".to_owned())
+        }
+        Expr::Reference(e) => {
+            (e.to_token_stream(), "there are no references here: leave `&` out".to_owned())
+        }
+        Expr::Index(e) => {
+            (e.to_token_stream(), "nothing can be indexed here: parameters are scalars".to_owned())
+        }
+        other => (
+            other.to_token_stream(),
+            "this cannot be used here: a score or mask function has `let`, `if` and `else`, \
+             arithmetic, comparisons, casts and methods of numbers"
+                .to_owned(),
+        ),
+    };
+    syn::Error::new_spanned(tokens, message)
+}
+
+const LOOP: &str = "loops cannot be used here: a score or mask function is one expression for one \
+                    pair of query and key";
+
+const ASSIGNMENT: &str =
+    "names do not change here: bind the new value again, as in `let a = a + 1.0;`";
+
+fn call_message(call: &syn::ExprCall) -> String {
+    let path = call.func.to_token_stream().to_string().replace(' ', "");
+    let method = path.rsplit_once("::").filter(|(ty, _)| matches!(*ty, "f32" | "u32" | "i32"));
+    match method {
+        Some(("f32" | "u32" | "i32", "from")) => {
+            format!("`{path}` cannot be called here: cast, as in `a as f32`")
+        }
+        Some((_, method)) => format!("write this call as a method: `a.{method}(..)`"),
+        None => format!(
+            "`{path}` cannot be called here: a score or mask function calls methods of numbers, as \
+             in `a.exp()`; write the body of `{path}` out"
+        ),
+    }
+}
+
+pub fn macro_call(call: &syn::Macro) -> syn::Error {
+    let name = call.path.to_token_stream().to_string().replace(' ', "");
+    let message = format!(
+        "`{name}!` cannot be used here: the function also runs on the device, which has no macros"
+    );
+    syn::Error::new_spanned(call, message)
+}
+
+fn is_assignment(op: &BinOp) -> bool {
+    matches!(
+        op,
+        BinOp::AddAssign(_)
+            | BinOp::SubAssign(_)
+            | BinOp::MulAssign(_)
+            | BinOp::DivAssign(_)
+            | BinOp::RemAssign(_)
+            | BinOp::BitXorAssign(_)
+            | BinOp::BitAndAssign(_)
+            | BinOp::BitOrAssign(_)
+            | BinOp::ShlAssign(_)
+            | BinOp::ShrAssign(_)
+    )
+}
+
+pub fn operator(op: &BinOp) -> syn::Error {
+    if is_assignment(op) {
+        return syn::Error::new_spanned(op, ASSIGNMENT);
+    }
+    let hint = match op {
+        BinOp::BitAnd(_) => "; for `bool` write `&&`",
+        BinOp::BitOr(_) => "; for `bool` write `||`",
+        BinOp::BitXor(_) => "; for `bool` write `!=`",
+        _ => "",
+    };
+    let symbol: TokenStream = op.to_token_stream();
+    let message = format!(
+        "`{symbol}` cannot be used here: the operators are + - * / % == != < <= > >= && || and !{hint}"
+    );
+    syn::Error::new_spanned(op, message)
+}

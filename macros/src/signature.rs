@@ -1,0 +1,381 @@
+//! The signature of an annotated function, and the arguments of its attribute.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, FnArg, Ident, ItemFn, Pat, ReturnType, Token, UnOp, Visibility};
+
+use crate::errors::Errors;
+use crate::ir::Type;
+
+/// Which attribute stands on the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Score,
+    Mask,
+}
+
+impl Kind {
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Kind::Score => "score_mod",
+            Kind::Mask => "mask_mod",
+        }
+    }
+
+    pub fn result(self) -> Type {
+        match self {
+            Kind::Score => Type::F32,
+            Kind::Mask => Type::Bool,
+        }
+    }
+
+    /// The signature to write instead of a wrong one.
+    fn form(self) -> &'static str {
+        match self {
+            Kind::Score => "fn name(score: f32, at: Position, parameters...) -> f32",
+            Kind::Mask => "fn name(at: Position, parameters...) -> bool",
+        }
+    }
+}
+
+/// A scalar parameter of a variant.
+pub struct Parameter {
+    pub name: Ident,
+    pub ty: Type,
+}
+
+/// What the signature says.
+pub struct Signature {
+    pub kind: Kind,
+    pub name: Ident,
+    pub visibility: Visibility,
+    /// The doc comment.
+    pub docs: Vec<Attribute>,
+    pub score: Option<Ident>,
+    pub position: Option<Ident>,
+    pub parameters: Vec<Parameter>,
+    /// Values of the parameters to test with, one list for each `example`.
+    pub examples: Vec<Vec<f64>>,
+}
+
+impl Signature {
+    pub fn parse(
+        kind: Kind,
+        attribute: TokenStream,
+        function: &ItemFn,
+        errors: &mut Errors,
+    ) -> Signature {
+        check_plain(kind, function, errors);
+        let (score, position, parameters) = arguments(kind, function, errors);
+        check_result(kind, function, errors);
+        let mut signature = Signature {
+            kind,
+            name: function.sig.ident.clone(),
+            visibility: function.vis.clone(),
+            docs: function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect(),
+            score,
+            position,
+            parameters,
+            examples: Vec::new(),
+        };
+        signature.read_attribute(attribute, errors);
+        if signature.examples.is_empty() {
+            signature.examples.push(vec![1.0; signature.parameters.len()]);
+        }
+        signature
+    }
+
+    /// `example(..)`, any number of times.
+    fn read_attribute(&mut self, attribute: TokenStream, errors: &mut Errors) {
+        let form = match self.parameters.as_slice() {
+            [] => "example()".to_owned(),
+            parameters => {
+                let types: Vec<&str> = parameters.iter().map(|p| p.ty.name()).collect();
+                format!("example({})", types.join(", "))
+            }
+        };
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let name = Ident::parse_any(input)?;
+                if name != "example" {
+                    let message = format!(
+                        "`{name}` is not an argument of `#[{}]`; it takes `{form}`, any number of times",
+                        self.kind.attribute()
+                    );
+                    return Err(syn::Error::new_spanned(name, message));
+                }
+                if !input.peek(syn::token::Paren) {
+                    let message = format!("`example` takes values in parentheses: `{form}`");
+                    return Err(syn::Error::new_spanned(name, message));
+                }
+                let content;
+                syn::parenthesized!(content in input);
+                let values = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
+                self.read_example(&name, &values, &form, errors);
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(attribute) {
+            errors.push(error);
+        }
+    }
+
+    fn read_example(
+        &mut self,
+        name: &Ident,
+        values: &Punctuated<Expr, Token![,]>,
+        form: &str,
+        errors: &mut Errors,
+    ) {
+        if values.len() != self.parameters.len() {
+            let message = format!(
+                "`{}` has {}, and this example has {}; write `{form}`",
+                self.name,
+                count(self.parameters.len(), "parameter"),
+                count(values.len(), "value"),
+            );
+            match values.is_empty() {
+                true => errors.at(name, message),
+                false => errors.at(values, message),
+            }
+            return;
+        }
+        let example = values.iter().zip(&self.parameters).map(|(value, parameter)| {
+            let read = example_value(value, parameter.ty);
+            if read.is_none() {
+                let accepted = match parameter.ty {
+                    Type::F32 => "a number, as in `0.5` or `-2`",
+                    Type::U32 => "a whole number from 0 to 4294967295, as in `16`",
+                    _ => "a whole number from -2147483648 to 2147483647, as in `-3`",
+                };
+                let message = format!(
+                    "parameter `{}` is `{}`: write {accepted}",
+                    parameter.name, parameter.ty
+                );
+                errors.at(value, message);
+            }
+            read.unwrap_or_default()
+        });
+        let example = example.collect();
+        self.examples.push(example);
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn example_value(value: &Expr, ty: Type) -> Option<f64> {
+    match value {
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) && ty != Type::U32 => {
+            // The least i32 has no positive counterpart.
+            match &*unary.expr {
+                Expr::Lit(_) if ty == Type::I32 => {
+                    let magnitude = example_value(&unary.expr, Type::U32)?;
+                    (magnitude <= f64::from(1u32 << 31)).then_some(-magnitude)
+                }
+                Expr::Lit(_) => example_value(&unary.expr, ty).map(|value| -value),
+                _ => None,
+            }
+        }
+        Expr::Lit(literal) => match (&literal.lit, ty) {
+            (syn::Lit::Float(number), Type::F32) => {
+                let known = matches!(number.suffix(), "" | "f32");
+                number.base10_parse::<f32>().ok().filter(|x| known && x.is_finite()).map(f64::from)
+            }
+            (syn::Lit::Int(number), Type::F32) if number.suffix().is_empty() => {
+                number.base10_parse::<f32>().ok().map(f64::from)
+            }
+            (syn::Lit::Int(number), Type::U32) if matches!(number.suffix(), "" | "u32") => {
+                number.base10_parse::<u32>().ok().map(f64::from)
+            }
+            (syn::Lit::Int(number), Type::I32) if matches!(number.suffix(), "" | "i32") => {
+                number.base10_parse::<i32>().ok().map(f64::from)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Refuses what makes a function more than a plain one.
+fn check_plain(kind: Kind, function: &ItemFn, errors: &mut Errors) {
+    let signature = &function.sig;
+    let mut refuse = |tokens: &dyn ToTokens, what: &str| {
+        errors.at(
+            TokensOf(tokens),
+            format!(
+                "a `#[{}]` function cannot be {what}; write `{}`",
+                kind.attribute(),
+                kind.form()
+            ),
+        );
+    };
+    if let Some(token) = &signature.constness {
+        refuse(token, "`const`");
+    }
+    if let Some(token) = &signature.asyncness {
+        refuse(token, "`async`");
+    }
+    if let Some(token) = &signature.unsafety {
+        refuse(token, "`unsafe`");
+    }
+    if let Some(token) = &signature.abi {
+        refuse(token, "`extern`");
+    }
+    if !signature.generics.params.is_empty() {
+        refuse(&signature.generics, "generic");
+    }
+    if let Some(clause) = &signature.generics.where_clause {
+        refuse(clause, "generic");
+    }
+    if let Some(token) = &signature.variadic {
+        refuse(token, "variadic");
+    }
+    for attribute in &function.attrs {
+        let path = attribute.path();
+        let known = ["doc", "allow", "expect", "warn", "deny", "cfg"];
+        if !known.iter().any(|name| path.is_ident(name)) {
+            errors.at(
+                attribute,
+                format!(
+                    "a `#[{}]` function takes doc comments and lint levels, no other attribute",
+                    kind.attribute()
+                ),
+            );
+        }
+    }
+}
+
+struct TokensOf<'a>(&'a dyn ToTokens);
+
+impl ToTokens for TokensOf<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.0.to_tokens(tokens);
+    }
+}
+
+type Arguments = (Option<Ident>, Option<Ident>, Vec<Parameter>);
+
+fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
+    let (mut score, mut position, mut parameters) = (None, None, Vec::<Parameter>::new());
+    for (place, argument) in function.sig.inputs.iter().enumerate() {
+        let argument = match argument {
+            FnArg::Typed(argument) => argument,
+            FnArg::Receiver(receiver) => {
+                let message = format!(
+                    "a `#[{}]` function is no method: leave `self` out and write `{}`",
+                    kind.attribute(),
+                    kind.form()
+                );
+                errors.at(receiver, message);
+                continue;
+            }
+        };
+        for attribute in &argument.attrs {
+            errors.at(attribute, "an argument takes no attribute here; write `name: type`");
+        }
+        let Some(name) = argument_name(&argument.pat, errors) else { continue };
+        let taken = score.iter().chain(&position).chain(parameters.iter().map(|p| &p.name));
+        if taken.into_iter().any(|known| *known == name) {
+            errors.at(&name, format!("a second argument is called `{name}`; give it another name"));
+            continue;
+        }
+        let type_name = type_name(&argument.ty);
+        let ty = type_name.as_deref().and_then(Type::from_name);
+        let is_position = type_name.as_deref() == Some("Position");
+        match kind {
+            Kind::Score if place == 0 && ty == Some(Type::F32) => score = Some(name),
+            Kind::Score if place == 0 => errors.at(
+                &argument.ty,
+                format!(
+                    "the first argument of a `#[score_mod]` function is the score, of type `f32`; write `{}`",
+                    kind.form()
+                ),
+            ),
+            Kind::Score if place == 1 && is_position => position = Some(name),
+            Kind::Mask if place == 0 && is_position => position = Some(name),
+            Kind::Mask if place == 0 => errors.at(
+                argument,
+                format!(
+                    "the first argument of a `#[mask_mod]` function is the position (a mask sees no score); write `{}`",
+                    kind.form()
+                ),
+            ),
+            _ if is_position => errors.at(
+                argument,
+                format!("the position comes before every parameter; write `{}`", kind.form()),
+            ),
+            _ => match ty {
+                Some(ty) if ty != Type::Bool => parameters.push(Parameter { name, ty }),
+                _ => errors.at(
+                    &argument.ty,
+                    "a parameter is `f32`, `u32` or `i32`; the position is `at: Position`, taken by value",
+                ),
+            },
+        }
+    }
+    let first = function.sig.inputs.is_empty();
+    if first {
+        let what = match kind {
+            Kind::Score => "the score as its first argument",
+            Kind::Mask => "the position as its first argument",
+        };
+        let message =
+            format!("a `#[{}]` function takes {what}; write `{}`", kind.attribute(), kind.form());
+        errors.at(&function.sig.ident, message);
+    }
+    (score, position, parameters)
+}
+
+fn argument_name(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {
+    match pattern {
+        Pat::Ident(pattern)
+            if pattern.by_ref.is_none()
+                && pattern.mutability.is_none()
+                && pattern.subpat.is_none() =>
+        {
+            Some(pattern.ident.clone())
+        }
+        other => {
+            errors.at(other, "an argument is a plain name, as in `name: type`");
+            None
+        }
+    }
+}
+
+/// The last segment of a plain path.
+pub fn type_name(ty: &syn::Type) -> Option<String> {
+    match ty {
+        syn::Type::Path(path) if path.qself.is_none() => {
+            let last = path.path.segments.last()?;
+            last.arguments.is_none().then(|| last.ident.unraw().to_string())
+        }
+        syn::Type::Group(group) => type_name(&group.elem),
+        syn::Type::Paren(paren) => type_name(&paren.elem),
+        _ => None,
+    }
+}
+
+fn check_result(kind: Kind, function: &ItemFn, errors: &mut Errors) {
+    let expected = kind.result();
+    let what = match kind {
+        Kind::Score => "the new score, `-> f32`",
+        Kind::Mask => "whether the query may see the key, `-> bool`",
+    };
+    let message = format!("a `#[{}]` function returns {what}", kind.attribute());
+    match &function.sig.output {
+        ReturnType::Default => errors.at(&function.sig.ident, message),
+        ReturnType::Type(_, ty) => {
+            if type_name(ty).as_deref() != Some(expected.name()) {
+                errors.at(ty, message);
+            }
+        }
+    }
+}

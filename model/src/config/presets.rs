@@ -1,0 +1,149 @@
+//! Presets by name: the settings of the official scripts
+//! (`PatchTST_supervised/scripts/PatchTST/*.sh`, PatchTST/42), horizon 96.
+
+use super::{
+    AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig, ModelConfig, RuntimeConfig, ScheduleKind,
+    TrainConfig, overrides::closest,
+};
+
+/// Every preset, in the order shown to users.
+pub const NAMES: [&str; 11] = [
+    "synthetic",
+    "etth1",
+    "etth2",
+    "ettm1",
+    "ettm2",
+    "weather",
+    "electricity",
+    "traffic",
+    "illness",
+    "exchange_rate",
+    "tiny",
+];
+
+/// The preset called `name`.
+pub fn by_name(name: &str) -> Result<Config, ConfigError> {
+    Ok(match name.to_ascii_lowercase().as_str() {
+        "synthetic" => synthetic(),
+        "tiny" => tiny(),
+        // Small data: a small network, strong dropout.
+        name @ ("etth1" | "etth2") => official(name, small(), 128, 100, ScheduleKind::Type3),
+        name @ ("ettm1" | "ettm2") => with_schedule(official(name, wide(), 128, 20, ScheduleKind::OneCycle), 0.4),
+        name @ "weather" => official(name, wide(), 128, 20, ScheduleKind::Type3),
+        name @ "electricity" => with_schedule(official(name, wide(), 32, 10, ScheduleKind::OneCycle), 0.2),
+        name @ "traffic" => with_schedule(official(name, wide(), 24, 10, ScheduleKind::OneCycle), 0.2),
+        name @ "illness" => illness(name),
+        // No official script; the small network suits its 7588 days.
+        name @ "exchange_rate" => official(name, small(), 128, 100, ScheduleKind::Type3),
+        other => {
+            return Err(ConfigError::UnknownPreset {
+                name: name.into(),
+                nearest: closest(other, NAMES.iter().map(|n| n.to_string())),
+            });
+        }
+    })
+}
+
+fn small() -> ModelConfig {
+    ModelConfig { d_model: 16, heads: 4, d_ff: 128, dropout: 0.3, ..wide() }
+}
+
+fn wide() -> ModelConfig {
+    ModelConfig {
+        context: 336,
+        horizon: 96,
+        patch_len: 16,
+        stride: 8,
+        end_padding: true,
+        d_model: 128,
+        heads: 16,
+        d_ff: 256,
+        layers: 3,
+        dropout: 0.2,
+        head_dropout: 0.0,
+        individual_head: false,
+        revin: true,
+        revin_affine: false,
+        subtract_last: false,
+        residual_attention: true,
+        attention: AttentionKind::Tuned,
+    }
+}
+
+fn official(dataset: &str, model: ModelConfig, batch_size: usize, patience: usize, schedule: ScheduleKind) -> Config {
+    Config {
+        model,
+        data: DataConfig {
+            dataset: dataset.into(),
+            root: String::new(),
+            features: "M".into(),
+            target: String::new(),
+            scale: true,
+            max_windows: 0,
+            workers: 2,
+            prefetch: 4,
+        },
+        train: TrainConfig {
+            epochs: 100,
+            batch_size,
+            learning_rate: 1e-4,
+            schedule,
+            pct_start: 0.3,
+            cycle_momentum: true,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            patience,
+            seed: 2021,
+            test_each_epoch: false,
+            checkpoint_steps: 0,
+        },
+        runtime: RuntimeConfig {
+            device: "auto".into(),
+            autotune: AutotuneEffort::Off,
+            cache: "auto".into(),
+            runs: "runs".into(),
+            name: String::new(),
+        },
+    }
+}
+
+fn with_schedule(mut config: Config, pct_start: f64) -> Config {
+    config.train.pct_start = pct_start;
+    config
+}
+
+fn illness(name: &str) -> Config {
+    let model = ModelConfig { context: 104, horizon: 24, patch_len: 24, stride: 2, ..small() };
+    let mut config = official(name, model, 16, 100, ScheduleKind::Constant);
+    config.train.learning_rate = 0.0025;
+    config
+}
+
+/// A series with trend, two seasons and noise that trains in minutes on two CPU cores.
+pub fn synthetic() -> Config {
+    let model = ModelConfig {
+        context: 96,
+        horizon: 24,
+        d_model: 32,
+        heads: 4,
+        d_ff: 64,
+        layers: 2,
+        dropout: 0.1,
+        ..wide()
+    };
+    let mut config = official("synthetic", model, 64, 3, ScheduleKind::Type3);
+    config.train.epochs = 8;
+    config.train.learning_rate = 1e-3;
+    config.data.workers = 0;
+    config
+}
+
+/// The smallest thing that trains: for a first look and for tests.
+fn tiny() -> Config {
+    let mut config = synthetic();
+    config.model = ModelConfig { d_model: 16, d_ff: 32, context: 48, horizon: 12, ..config.model };
+    config.data.max_windows = 640;
+    config.train.epochs = 2;
+    config
+}

@@ -1,0 +1,37 @@
+//! PatchTST (Nie et al., "A Time Series is Worth 64 Words", ICLR 2023), supervised, on Burn, with
+//! attention by Tilewright's tuned kernels.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | `[model]`, `[data]`, `[train]`, `[runtime]`; presets; overrides |
+//! | [`patchtst`] | the model: [`revin`], [`patching`], [`encoder`] with [`attention`] and [`batch_norm`], [`head`] |
+//! | [`train`] | the loop, Adam, schedules, early stopping, checkpoints, reports |
+//! | [`evaluate`] | errors under both protocols, and the naive forecasts |
+//! | [`mod@forecast`], [`plot`] | forecasts past the end of a series, and pictures |
+//! | [`runtime`] | the device, and how Burn's GPU backend is set up |
+//! | [`cli`] | the command line, for this crate's binary and for others to embed |
+
+pub mod attention;
+pub mod batch_norm;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod encoder;
+pub mod evaluate;
+pub mod forecast;
+pub mod head;
+pub mod linear;
+pub mod noise;
+pub mod ops;
+pub mod patching;
+pub mod patchtst;
+pub mod plot;
+pub mod progress;
+pub mod revin;
+pub mod runtime;
+pub mod step_time;
+pub mod tensors;
+pub mod train;
+
+pub use config::Config;
+pub use patchtst::PatchTst;

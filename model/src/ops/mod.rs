@@ -1,0 +1,71 @@
+//! The model's plain operations: linear layers, batch normalisation, GELU.
+//!
+//! They are operators of their own, with their own backward passes, because Burn's would cost a GPU
+//! run dearly in three ways. Burn measures dozens of candidates for each new matrix product, which
+//! takes minutes before the first step; here a product's kernel is chosen by rule
+//! ([`use_fixed_kernels`]). The gradient of a weight is one product with a very long inner
+//! dimension and a tiny result, which keeps a GPU's few first cores busy and no others; here it is
+//! cut along that dimension. And batch statistics over the rows of a long matrix are transposed
+//! copies and generic reductions; here they are one pass each. GELU is here because Burn's backward
+//! pass is that of the tanh approximation.
+
+mod autodiff;
+mod columns;
+mod cube;
+mod extension;
+mod flex;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::backend::Dispatch;
+use burn::tensor::Tensor;
+
+pub use extension::ModelBackend;
+
+/// `[rows, inputs] x [inputs, outputs] + [outputs] -> [rows, outputs]`
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    let y = <Dispatch as ModelBackend>::linear_layer(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(y)
+}
+
+/// What batch normalisation gives in training.
+pub struct Normalised {
+    /// `[rows, features]`
+    pub output: Tensor<2>,
+    /// `[features]`, a constant for gradients
+    pub mean: Tensor<1>,
+    /// `[features]`, biased, a constant for gradients
+    pub variance: Tensor<1>,
+}
+
+/// Normalises each column of `x` `[rows, features]` by the batch's statistics.
+pub fn batch_norm_train(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Normalised {
+    let [features] = gamma.dims();
+    let (output, mean, variance) = <Dispatch as ModelBackend>::norm_rows(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        epsilon,
+    );
+    Normalised {
+        output: Tensor::from_dispatch(output),
+        mean: Tensor::<2>::from_dispatch(mean).reshape([features]),
+        variance: Tensor::<2>::from_dispatch(variance).reshape([features]),
+    }
+}
+
+/// The exact GELU, `x/2 (1 + erf(x/sqrt 2))`.
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as ModelBackend>::exact_gelu(x.into_dispatch()))
+}
+
+static FIXED: AtomicBool = AtomicBool::new(true);
+
+/// Whether a GPU's kernels for matrix products are chosen by rule instead of by measuring.
+pub fn use_fixed_kernels(fixed: bool) {
+    FIXED.store(fixed, Ordering::Relaxed);
+}
+
+fn fixed_kernels() -> bool {
+    FIXED.load(Ordering::Relaxed)
+}

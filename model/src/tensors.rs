@@ -1,0 +1,193 @@
+//! Named tensors on disk, in the safetensors format (which Python reads too), and the passage
+//! between them and a module.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path as FilePath, PathBuf};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{DType, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Tensors by name, in a stable order.
+pub type NamedTensors = BTreeMap<String, TensorData>;
+
+/// Why a tensor file could not be used.
+#[derive(Debug, Error)]
+pub enum TensorFileError {
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("{path} is not a complete safetensors file: {reason}", path = path.display())]
+    Broken { path: PathBuf, reason: String },
+    #[error("the file does not fit the model: {0}")]
+    Mismatch(String),
+}
+
+/// The dotted name of where a visitor is in a module.
+#[derive(Default)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    pub fn enter(&mut self, name: &str) {
+        self.0.push(name.to_string());
+    }
+    pub fn exit(&mut self) {
+        self.0.pop();
+    }
+    pub fn name(&self) -> String {
+        self.0.join(".")
+    }
+}
+
+/// All of a module's tensors, running statistics among them.
+pub fn of_module<M: Module>(module: &M) -> NamedTensors {
+    struct Collect(Path, NamedTensors);
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.enter(name);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.1.insert(self.0.name(), param.val().to_data());
+        }
+    }
+    let mut collect = Collect(Path::default(), NamedTensors::new());
+    module.visit(&mut collect);
+    collect.1
+}
+
+/// `module` with its tensors replaced. Every tensor must be there with its shape, and none over.
+pub fn into_module<M: Module>(module: M, mut tensors: NamedTensors) -> Result<M, TensorFileError> {
+    struct Load<'a> {
+        path: Path,
+        tensors: &'a mut NamedTensors,
+        problems: Vec<String>,
+    }
+    impl ModuleMapper for Load<'_> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.enter(name);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.exit();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let name = self.path.name();
+            let Some(data) = self.tensors.remove(&name) else {
+                self.problems.push(format!("`{name}` is missing"));
+                return param;
+            };
+            let (expected, found) = (param.val().shape(), data.shape());
+            if expected != *found {
+                self.problems.push(format!("`{name}` has shape {found:?}, the model needs {expected:?}"));
+                return param;
+            }
+            param.map(|old| {
+                let tracked = old.is_require_grad();
+                Tensor::from_data(data, &old.device()).set_require_grad(tracked)
+            })
+        }
+    }
+    let mut load = Load { path: Path::default(), tensors: &mut tensors, problems: Vec::new() };
+    let module = module.map(&mut load);
+    let mut problems = load.problems;
+    problems.extend(tensors.keys().map(|name| format!("`{name}` has no place in the model")));
+    match problems.first() {
+        None => Ok(module),
+        Some(first) => Err(TensorFileError::Mismatch(match problems.len() {
+            1 => first.clone(),
+            more => format!("{first} (and {} more)", more - 1),
+        })),
+    }
+}
+
+/// The tensors whose names begin with `prefix.`, without it.
+pub fn section(tensors: &NamedTensors, prefix: &str) -> NamedTensors {
+    let prefix = format!("{prefix}.");
+    tensors
+        .iter()
+        .filter_map(|(name, data)| Some((name.strip_prefix(&prefix)?.to_string(), data.clone())))
+        .collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+/// Writes `tensors` (f32) and `metadata` so that the file is either the old one or all of the new.
+pub fn write(path: &FilePath, tensors: &NamedTensors, metadata: &BTreeMap<String, String>) -> Result<(), TensorFileError> {
+    let fault = |source: std::io::Error| TensorFileError::Write { path: path.to_path_buf(), source };
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".into(), serde_json::json!(metadata));
+    let mut offset = 0;
+    for (name, data) in tensors {
+        let end = offset + data.as_bytes().len();
+        if data.dtype() != DType::F32 {
+            return Err(TensorFileError::Mismatch(format!("`{name}` is {:?}, not f32", data.dtype())));
+        }
+        let entry = Entry { dtype: "F32".into(), shape: data.shape().to_vec(), data_offsets: [offset, end] };
+        header.insert(name.clone(), serde_json::json!(entry));
+        offset = end;
+    }
+    let mut header = serde_json::Value::Object(header).to_string().into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
+    {
+        let mut out = std::io::BufWriter::new(file.as_file_mut());
+        out.write_all(&(header.len() as u64).to_le_bytes()).map_err(fault)?;
+        out.write_all(&header).map_err(fault)?;
+        for data in tensors.values() {
+            out.write_all(data.as_bytes()).map_err(fault)?;
+        }
+        out.flush().map_err(fault)?;
+    }
+    file.as_file().sync_all().map_err(fault)?;
+    file.persist(path).map_err(|error| fault(error.error))?;
+    Ok(())
+}
+
+/// Reads what [`write`] wrote.
+pub fn read(path: &FilePath) -> Result<(NamedTensors, BTreeMap<String, String>), TensorFileError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| TensorFileError::Read { path: path.to_path_buf(), source })?;
+    let broken = |reason: String| TensorFileError::Broken { path: path.to_path_buf(), reason };
+    let length = bytes
+        .first_chunk::<8>()
+        .map(|length| u64::from_le_bytes(*length))
+        .and_then(|length| usize::try_from(length).ok())
+        .ok_or_else(|| broken("it has no header".into()))?;
+    let end = length.checked_add(8).filter(|end| *end <= bytes.len());
+    let end = end.ok_or_else(|| broken("it ends inside its header".into()))?;
+    let mut header: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&bytes[8..end]).map_err(|error| broken(error.to_string()))?;
+    let metadata = match header.remove("__metadata__") {
+        Some(metadata) => serde_json::from_value(metadata).map_err(|error| broken(error.to_string()))?,
+        None => BTreeMap::new(),
+    };
+    let data = &bytes[end..];
+    let mut tensors = NamedTensors::new();
+    for (name, entry) in header {
+        let entry: Entry =
+            serde_json::from_value(entry).map_err(|error| broken(format!("`{name}`: {error}")))?;
+        if entry.dtype != "F32" {
+            return Err(broken(format!("`{name}` is {}, not F32", entry.dtype)));
+        }
+        let [from, to] = entry.data_offsets;
+        let count = entry.shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+        let raw = data.get(from..to).filter(|raw| count.and_then(|n| n.checked_mul(4)) == Some(raw.len()));
+        let raw = raw.ok_or_else(|| broken(format!("`{name}` lies outside the file")))?;
+        let values: Vec<f32> =
+            raw.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        tensors.insert(name, TensorData::new(values, entry.shape));
+    }
+    Ok((tensors, metadata))
+}

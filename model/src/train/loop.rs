@@ -1,0 +1,341 @@
+//! The training loop.
+//!
+//! A loop of its own rather than Burn's `Learner`: a run must stop in the middle of an epoch and go
+//! on bit for bit, and no step may make the host wait for the device.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use tilewright_datasets::Loader;
+
+use crate::config::Config;
+use crate::data::{Data, to_device};
+use crate::evaluate::{Evaluation, evaluate, naive};
+use crate::patchtst::PatchTst;
+use crate::progress::Progress;
+use crate::runtime::Runtime;
+use crate::tensors::{self, NamedTensors};
+use crate::train::adam::Adam;
+use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
+use crate::train::early_stopping::EarlyStopping;
+use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
+use crate::train::run_folder::RunFolder;
+use crate::train::schedule::Schedule;
+use crate::train::step::step;
+
+/// How a call to [`Trainer::run`] ended.
+#[derive(Debug)]
+pub enum Outcome {
+    Finished(Box<Metrics>),
+    /// Asked to stop; the checkpoint holds everything.
+    Interrupted,
+}
+
+/// Steps between two readings of the losses that wait on the device.
+const READ_EVERY: usize = 50;
+
+/// A run in progress.
+pub struct Trainer {
+    config: Config,
+    data: Data,
+    loader: Loader,
+    folder: RunFolder,
+    /// With autodiff.
+    device: Device,
+    device_name: String,
+    model: Option<PatchTst>,
+    adam: Adam,
+    schedule: Schedule,
+    position: Position,
+    best: Option<NamedTensors>,
+    facts: DataFacts,
+    /// Losses of this epoch that have not been read yet, in order.
+    waiting: Vec<Tensor<1>>,
+    started: Instant,
+    first_step_seconds: Option<f64>,
+    stop: Arc<AtomicBool>,
+    after_step: Option<Box<dyn FnMut(u64)>>,
+}
+
+impl Trainer {
+    /// A new run, or with `resume` the one that `folder` holds.
+    pub fn new(config: Config, folder: RunFolder, runtime: &Runtime, data: Data, resume: bool, stop: Arc<AtomicBool>) -> Result<Self> {
+        let started = Instant::now();
+        let loader = data.train_loader(&config)?;
+        let device = runtime.device.clone().autodiff();
+        let mut model = PatchTst::new(&config.model, data.channels(), config.train.seed, &device);
+        let mut adam = Adam::new(config.train.beta2, config.train.epsilon);
+        let facts = DataFacts {
+            inputs: data.forecast.inputs.clone(),
+            outputs: data.forecast.outputs.clone(),
+            scaler: data.forecast.scaler.clone(),
+            output: data.output,
+        };
+        let mut position = Position {
+            epoch: 0,
+            batch: 0,
+            step: 0,
+            loss_sum: 0.0,
+            seconds: 0.0,
+            data_seconds: 0.0,
+            stopping: EarlyStopping::new(config.train.patience),
+            rows: Vec::new(),
+            finished: false,
+        };
+        let mut best = None;
+        if resume && folder.checkpoint().exists() {
+            let saved = Checkpoint::read(&folder.checkpoint())?;
+            if saved.facts.inputs != facts.inputs || saved.facts.scaler != facts.scaler {
+                bail!("{}: the data is not what the run was trained on", folder.path().display());
+            }
+            model = saved.restore(model, &mut adam, &device)?;
+            best = saved.best();
+            position = saved.position;
+            position.stopping.set_patience(config.train.patience);
+            if position.epoch < config.train.epochs && !position.stopping.stops() {
+                position.finished = false;
+            }
+        }
+        Ok(Self {
+            schedule: Schedule::new(&config.train, loader.batches()),
+            device_name: runtime.name.clone(),
+            model: Some(model),
+            waiting: Vec::new(),
+            first_step_seconds: None,
+            after_step: None,
+            config,
+            data,
+            loader,
+            folder,
+            device,
+            adam,
+            position,
+            best,
+            facts,
+            started,
+            stop,
+        })
+    }
+
+    /// Counts the time to the first step from `since`, when the process opened its device.
+    pub fn started_at(mut self, since: Instant) -> Self {
+        self.started = since;
+        self
+    }
+
+    /// Calls `callback` with the number of steps done after each of them.
+    pub fn after_step(mut self, callback: impl FnMut(u64) + 'static) -> Self {
+        self.after_step = Some(Box::new(callback));
+        self
+    }
+
+    /// Trains until the epochs or the patience are used up, or until asked to stop.
+    pub fn run(mut self, progress: &mut Progress) -> Result<Outcome> {
+        while !self.position.finished {
+            if !self.epoch(progress)? {
+                self.save()?;
+                return Ok(Outcome::Interrupted);
+            }
+        }
+        let metrics = self.finish(progress)?;
+        Ok(Outcome::Finished(Box::new(metrics)))
+    }
+
+    /// One epoch, from where it stands. False if asked to stop.
+    fn epoch(&mut self, progress: &mut Progress) -> Result<bool> {
+        let batches = self.loader.batches();
+        progress.begin_epoch(self.position.epoch, self.config.train.epochs, self.position.batch, batches);
+        let mut epoch = self.loader.epoch(self.position.epoch as u64).skip_batches(self.position.batch);
+        let plain = self.device.clone().without_autodiff();
+        let mut clock = Instant::now();
+        let (mut waited, mut shown) = (0.0, None);
+        while let Some(batch) = epoch.next() {
+            let batch = batch?;
+            let (x, y) = to_device(&batch, self.config.train.batch_size, self.loader.windows(), &plain);
+            let rate = self.schedule.at(self.position.step);
+            let model = self.take_model()?;
+            let (model, loss) = step(
+                model,
+                &mut self.adam,
+                x,
+                y,
+                self.data.output,
+                rate,
+                self.config.train.seed,
+                self.position.step,
+                &self.device,
+            );
+            self.model = Some(model);
+            self.waiting.push(loss);
+            self.position.batch += 1;
+            self.position.step += 1;
+            if self.first_step_seconds.is_none() {
+                // The only wait outside the readings: it makes the first step's time true.
+                shown = Some(self.read_losses()?);
+                self.first_step_seconds = Some(self.started.elapsed().as_secs_f64());
+            } else if self.waiting.len() >= READ_EVERY {
+                shown = Some(self.read_losses()?);
+            }
+            progress.step(self.position.batch, shown);
+            if let Some(callback) = &mut self.after_step {
+                callback(self.position.step);
+            }
+            let stop = self.stop.load(Ordering::Relaxed);
+            let every = self.config.train.checkpoint_steps as u64;
+            let due = every > 0 && self.position.step.is_multiple_of(every);
+            if stop || due {
+                self.read_losses()?;
+                self.position.seconds += clock.elapsed().as_secs_f64();
+                clock = Instant::now();
+                self.position.data_seconds += epoch.wait_seconds() - waited;
+                waited = epoch.wait_seconds();
+                if stop {
+                    return Ok(false);
+                }
+                self.save()?;
+            }
+        }
+        self.read_losses()?;
+        self.position.seconds += clock.elapsed().as_secs_f64();
+        self.position.data_seconds += epoch.wait_seconds() - waited;
+        self.end_epoch(progress)?;
+        Ok(true)
+    }
+
+    fn end_epoch(&mut self, progress: &mut Progress) -> Result<()> {
+        let batches = self.loader.batches();
+        let train = self.position.loss_sum / batches as f64;
+        if !train.is_finite() {
+            bail!(
+                "the training loss of epoch {} is {train}; lower train.learning_rate, or look for values that are \
+                 not finite in the data",
+                self.position.epoch + 1
+            );
+        }
+        let model = self.model.as_ref().context("the model was lost in a failed step")?.valid();
+        let val = self.measure(&model, Part::Validation)?.complete.mse;
+        let test = match self.config.train.test_each_epoch {
+            true => Some(self.measure(&model, Part::Test)?.complete.mse),
+            false => None,
+        };
+        let row = EpochRow {
+            epoch: self.position.epoch + 1,
+            train,
+            val,
+            test,
+            learning_rate: self.schedule.at(self.position.step.saturating_sub(1)).learning_rate,
+            seconds: self.position.seconds,
+            data_seconds: self.position.data_seconds,
+        };
+        let better = self.position.stopping.record(row.epoch, val);
+        if better {
+            self.best = Some(tensors::of_module(&model));
+        }
+        progress.end_epoch(&row, better);
+        self.position.rows.push(row);
+        self.position.epoch += 1;
+        self.position.batch = 0;
+        self.position.loss_sum = 0.0;
+        self.position.seconds = 0.0;
+        self.position.data_seconds = 0.0;
+        self.position.finished =
+            self.position.epoch >= self.config.train.epochs || self.position.stopping.stops();
+        write_losses(&self.folder.losses(), &self.position.rows)?;
+        self.save()
+    }
+
+    fn finish(&mut self, progress: &mut Progress) -> Result<Metrics> {
+        progress.note("measuring the best epoch on the test part");
+        let fresh = self.take_model()?.valid();
+        let parameters = learned(&fresh);
+        let model = match self.best.take() {
+            Some(best) => tensors::into_module(fresh, best)?,
+            None => fresh,
+        };
+        let test = self.measure(&model, Part::Test)?;
+        let val = self.measure(&model, Part::Validation)?;
+        let forecast = &self.data.forecast;
+        let (epoch_seconds, data_seconds, compute_seconds) = Metrics::seconds(&self.position.rows);
+        let metrics = Metrics {
+            dataset: self.config.data.dataset.clone(),
+            horizon: self.config.model.horizon,
+            test: test.complete,
+            test_drop_last: test.drop_last,
+            val: val.complete,
+            naive: naive(&forecast.test, self.data.output, self.data.period),
+            epoch_seconds,
+            data_seconds,
+            compute_seconds,
+            epochs: self.position.rows.len(),
+            best_epoch: self.position.stopping.best_epoch(),
+            stopped_early: self.position.epoch < self.config.train.epochs,
+            steps: self.position.step,
+            time_to_first_step_seconds: self.first_step_seconds.unwrap_or_default(),
+            device: self.device_name.clone(),
+            attention: self.config.model.attention.name().to_string(),
+            parameters,
+            windows: WindowCounts {
+                train: forecast.train.len(),
+                val: forecast.validation.len(),
+                test: forecast.test.len(),
+            },
+            seed: self.config.train.seed,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+        };
+        metrics.write(&self.folder.metrics())?;
+        let device = self.device.clone().without_autodiff();
+        crate::plot::test_forecast(&self.folder.plot(), &model, &self.data, &device)?;
+        crate::plot::losses(&self.folder.loss_plot(), &self.position.rows)?;
+        Ok(metrics)
+    }
+
+    fn measure(&self, model: &PatchTst, part: Part) -> Result<Evaluation> {
+        let windows = match part {
+            Part::Validation => &self.data.forecast.validation,
+            Part::Test => &self.data.forecast.test,
+        };
+        let device = self.device.clone().without_autodiff();
+        evaluate(model, windows, self.data.output, &self.config, &device)
+    }
+
+    /// Adds the losses that wait to the epoch's sum; the mean of what was read. They are added one
+    /// by one in double precision, so that it does not matter when they are read.
+    fn read_losses(&mut self) -> Result<f64> {
+        if self.waiting.is_empty() {
+            return Ok(self.position.loss_sum / self.position.batch.max(1) as f64);
+        }
+        let losses = Tensor::cat(std::mem::take(&mut self.waiting), 0).into_data().try_into_vec::<f32>()?;
+        let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
+        for loss in &losses {
+            self.position.loss_sum += f64::from(*loss);
+        }
+        Ok(sum / losses.len() as f64)
+    }
+
+    fn take_model(&mut self) -> Result<PatchTst> {
+        self.model.take().context("the model was lost in a failed step")
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let model = self.model.as_ref().context("the model was lost in a failed step")?;
+        checkpoint::save(&self.folder.checkpoint(), model, &self.adam, self.best.as_ref(), &self.position, &self.facts)
+    }
+}
+
+enum Part {
+    Validation,
+    Test,
+}
+
+/// Learned numbers: running statistics are not among them.
+pub fn learned(model: &PatchTst) -> usize {
+    tensors::of_module(model)
+        .iter()
+        .filter(|(name, _)| !name.contains("running_"))
+        .map(|(_, data)| data.num_elements())
+        .sum()
+}

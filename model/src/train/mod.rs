@@ -1,0 +1,11 @@
+//! Training: the loop, what it optimises with, and what it leaves behind.
+
+pub mod adam;
+pub mod checkpoint;
+pub mod early_stopping;
+pub mod report;
+pub mod run_folder;
+pub mod schedule;
+pub mod step;
+#[path = "loop.rs"]
+pub mod training_loop;
