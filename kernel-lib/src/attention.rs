@@ -125,12 +125,17 @@ pub fn attention_backward(
     if options.save_scores && output.scores.is_none() {
         return Err(AttentionError::NoSavedScores);
     }
-    let gradients = AttentionGradients {
+    let mut gradients = AttentionGradients {
         q: Strided::empty_like(client, q, q.shape),
         k: Strided::empty_like(client, k, k.shape),
         v: Strided::empty_like(client, v, v.shape),
     };
     if q.is_empty() {
+        // Without a query, keys and values had no part in anything.
+        for tensor in [&mut gradients.k, &mut gradients.v] {
+            let zeros = vec![0; tensor.handle.size_in_used() as usize];
+            tensor.handle = client.create_from_slice(&zeros);
+        }
         return Ok(gradients);
     }
     let device = Device::of(client);

@@ -4,6 +4,8 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::Device;
+
 /// The element types that attention takes and returns. Sums and softmax are `f32` for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,8 +39,10 @@ impl DType {
         }
     }
 
-    pub(crate) fn elem(self) -> ElemType {
+    /// The element type that kernels see; see `tile/convert.rs`.
+    pub(crate) fn elem(self, device: &Device) -> ElemType {
         match self {
+            DType::Bf16 if device.is_cpu() => u16::elem_type_native(),
             DType::F32 => f32::elem_type_native(),
             DType::F16 => half::f16::elem_type_native(),
             DType::Bf16 => half::bf16::elem_type_native(),

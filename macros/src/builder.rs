@@ -124,6 +124,14 @@ impl Builder {
         let ty = self.type_of(a);
         match op {
             Binary::Div | Binary::Rem if ty.is_integer() => return self.integer_division(op, a, b),
+            // CubeCL compares no truths on CUDA.
+            Binary::Equal | Binary::NotEqual if ty == Type::Bool => {
+                let opposite = self.unary(Unary::Not, b);
+                return match op {
+                    Binary::Equal => self.select(a, b, opposite),
+                    _ => self.select(a, opposite, b),
+                };
+            }
             Binary::Mul if a == Operand::F32(-1.0) => return self.unary(Unary::Neg, b),
             Binary::Mul if b == Operand::F32(-1.0) => return self.unary(Unary::Neg, a),
             Binary::Powi => {
@@ -351,5 +359,58 @@ fn compare<T: PartialOrd>(op: Binary, x: &T, y: &T) -> bool {
         Binary::LessEqual => x <= y,
         Binary::Greater => x > y,
         _ => x >= y,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(ty: Type, write: impl FnOnce(&mut Builder, Operand, Operand) -> Operand) -> Function {
+        let mut builder = Builder::new();
+        let a = builder.input(Input::Parameter(0), ty);
+        let b = builder.input(Input::Parameter(1), ty);
+        let result = write(&mut builder, a, b);
+        builder.finish(vec![result])
+    }
+
+    #[test]
+    fn neutral_elements_and_unread_steps_vanish() {
+        let function = steps(Type::F32, |builder, a, b| {
+            builder.unary(Unary::Exp, b);
+            let one = builder.binary(Binary::Mul, a, Operand::F32(1.0));
+            builder.binary(Binary::Add, Operand::F32(0.0), one)
+        });
+        assert_eq!(function.body.statements, []);
+    }
+
+    #[test]
+    fn truths_are_compared_without_a_comparison_of_truths() {
+        for op in [Binary::Equal, Binary::NotEqual] {
+            let function = steps(Type::Bool, |builder, a, b| builder.binary(op, a, b));
+            assert!(function.body.statements.iter().all(|statement| {
+                !matches!(statement, Statement::Let { op: Op::Binary(op, ..), .. } if op.is_comparison())
+            }));
+        }
+    }
+
+    #[test]
+    fn only_a_variable_divisor_is_guarded() {
+        let count = |function: Function| function.body.statements.len();
+        let constant =
+            steps(Type::U32, |builder, a, _| builder.binary(Binary::Div, a, Operand::U32(3)));
+        assert_eq!(count(constant), 1);
+        let variable = steps(Type::U32, |builder, a, b| builder.binary(Binary::Div, a, b));
+        assert_eq!(count(variable), 3);
+    }
+
+    #[test]
+    fn small_powers_are_products() {
+        let cube =
+            steps(Type::F32, |builder, a, _| builder.binary(Binary::Powi, a, Operand::I32(3)));
+        assert_eq!(cube.body.statements.len(), 2);
+        let none =
+            steps(Type::F32, |builder, a, _| builder.binary(Binary::Powi, a, Operand::I32(0)));
+        assert_eq!(none.body.results, [Operand::F32(1.0)]);
     }
 }

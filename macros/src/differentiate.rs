@@ -344,3 +344,100 @@ impl Reverse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemFn, parse_quote};
+
+    use super::*;
+    use crate::check::check;
+    use crate::emit::host_text;
+    use crate::errors::Errors;
+    use crate::signature::{Kind, Signature};
+
+    /// The host's text of the derivative.
+    fn derivative(source: ItemFn) -> String {
+        let mut errors = Errors::default();
+        let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
+        let function = check(&signature, &source.block, &mut errors).expect("no errors");
+        let gradient = differentiate(&function, &[Input::Score]);
+        host_text(&signature.parameters, &gradient).to_string()
+    }
+
+    fn assert_text(given: String, expected: proc_macro2::TokenStream) {
+        assert_eq!(given, expected.to_string());
+    }
+
+    #[test]
+    fn what_the_score_has_no_part_in_leaves_no_trace() {
+        let sum = derivative(parse_quote! {
+            fn f(score: f32, at: Position, slope: f32) -> f32 {
+                score - slope * (at.query.abs_diff(at.key) as f32).exp()
+            }
+        });
+        assert_text(sum, parse_quote!(1f64));
+        let constant = derivative(parse_quote! {
+            fn f(score: f32, slope: f32) -> f32 { slope.exp() + score.floor() }
+        });
+        assert_text(constant, parse_quote!(0f64));
+    }
+
+    #[test]
+    fn a_factor_that_cancels_is_not_divided_by() {
+        let softcap = derivative(parse_quote! {
+            fn softcap(score: f32, cap: f32) -> f32 { cap * (score / cap).tanh() }
+        });
+        assert_text(
+            softcap,
+            parse_quote! {
+                let v0 = score;
+                let v1 = f64::from(self.cap);
+                let v2 = v0 / v1;
+                let v3 = v2.tanh();
+                let v5 = v3 * v3;
+                let v6 = 1f64 - v5;
+                v6
+            },
+        );
+    }
+
+    #[test]
+    fn an_if_is_reversed_as_an_if() {
+        let bent = derivative(parse_quote! {
+            fn bent(score: f32) -> f32 { if score > 1.0 { score.ln() } else { score } }
+        });
+        assert_text(
+            bent,
+            parse_quote! {
+                let v0 = score;
+                let v1 = v0 > 1f64;
+                let (v5,) = if v1 {
+                    let v4 = 1f64 / v0;
+                    (v4,)
+                } else {
+                    (1f64,)
+                };
+                v5
+            },
+        );
+    }
+
+    #[test]
+    fn several_inputs_share_one_reversal() {
+        let source: ItemFn = parse_quote! {
+            fn f(score: f32, a: f32, b: f32) -> f32 { a * score + b }
+        };
+        let mut errors = Errors::default();
+        let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
+        let function = check(&signature, &source.block, &mut errors).expect("no errors");
+        let inputs = [Input::Score, Input::Parameter(0), Input::Parameter(1)];
+        let gradient = differentiate(&function, &inputs);
+        let value = |input: Input| {
+            let known = function.inputs.iter().find(|(known, _)| *known == input);
+            Operand::Value(known.expect("every parameter is an input").1)
+        };
+        let expected = [value(Input::Parameter(0)), value(Input::Score), ONE];
+        assert_eq!(gradient.body.results, expected);
+        assert_eq!(gradient.body.statements, []);
+    }
+}

@@ -34,6 +34,7 @@
 //!
 //! # Numbers
 //!
+//! - A bare integer literal takes the type of what it is joined with, else `i32`.
 //! - Integer `+ - *` wrap, on the host too. A divisor of zero counts as one: no parameter can
 //!   make a kernel trap.
 //! - Casts are Rust's, except from an `f32` outside the integer's range, which gives an
@@ -45,9 +46,9 @@
 //!
 //! # How it works
 //!
-//! `signature` reads the head of the function. `check` reads the body, resolves names, checks
-//! types and writes it through `builder` as steps of `ir`, where `methods` says what each method
-//! means. `differentiate` makes the derivative of such steps, and `emit` prints all of it.
+//! `signature` reads the head of the function. `check`, with `operators` and `call`, reads the
+//! body, resolves names, checks types and writes it through `builder` as steps of `ir`, where
+//! `methods` says what each method means. `differentiate` makes the derivative of such steps, and `emit` prints all of it.
 
 mod builder;
 mod call;
@@ -59,6 +60,7 @@ mod ir;
 mod literal;
 mod methods;
 mod near;
+mod operators;
 mod refuse;
 mod signature;
 
@@ -98,7 +100,11 @@ fn try_expand(
     let mut errors = Errors::default();
     let signature = Signature::parse(kind, attribute, &function, &mut errors);
     if emit::variant_name(&signature.name) == signature.name {
-        errors.at(&signature.name, "a function's name is in snake case here, as in `sliding_window`: its struct is called `SlidingWindow`");
+        errors.at(
+            &signature.name,
+            "a function's name is in snake case here, as in `sliding_window`: its struct is called \
+             `SlidingWindow`",
+        );
     }
     // With a wrong signature the body's names would be blamed for it.
     let checked = match errors.is_empty() {

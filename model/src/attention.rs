@@ -14,6 +14,8 @@
 //! [`AttentionKind::Vanilla`] adds scores as the official code does, and so checks the identity.
 
 use burn::tensor::{Tensor, activation::softmax};
+use tilewright::burn::Attention;
+use tilewright::variants::softmax as softmax_variant;
 
 use crate::config::AttentionKind;
 
@@ -73,7 +75,9 @@ fn vanilla(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f32, residual: Optio
     softmax(scores, 3).matmul(v)
 }
 
-/// Tilewright's operator.
-fn fused(_kind: AttentionKind, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f32) -> Tensor<4> {
-    vanilla(q, k, v, scale, None)
+/// Tilewright's operator: one kernel forward, and no score matrix in memory unless asked for.
+fn fused(kind: AttentionKind, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f32) -> Tensor<4> {
+    let operator =
+        Attention::new(softmax_variant()).with_scale(scale).with_saved_scores(kind == AttentionKind::Saved);
+    tilewright::burn::attention(q, k, v, &operator)
 }

@@ -319,10 +319,11 @@ fn show(args: &ShowArgs) -> Result<()> {
     println!();
     println!("# channels          {}", args.channels);
     println!("# parameters        {parameters}");
-    println!("# tokens            {} ({} steps in patches of {}, every {})", m.tokens(), m.context, m.patch_len, m.stride);
+    let tokens = m.tokens();
+    println!("# tokens            {tokens} ({} steps in patches of {}, every {})", m.context, m.patch_len, m.stride);
     let sequences = config.train.batch_size * args.channels;
     println!(
-        "# attention         {sequences} sequences x {} heads = {} problems of {1} x {1}",
+        "# attention         {sequences} sequences x {} heads = {} problems of {tokens} x {tokens}",
         m.heads,
         sequences * m.heads,
     );
@@ -330,7 +331,7 @@ fn show(args: &ShowArgs) -> Result<()> {
         let width = if m.residual_attention { layer * m.head_dim() } else { m.head_dim() };
         println!("#   layer {layer}         queries and keys {width} wide, values {}", m.head_dim());
     }
-    let scores = sequences * m.heads * m.tokens() * m.tokens() * 4;
+    let scores = sequences * m.heads * tokens * tokens * 4;
     println!("# one score tensor  {:.1} MiB, if it were stored", scores as f64 / (1 << 20) as f64);
     Ok(())
 }

@@ -3,10 +3,13 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::Tensor;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::linear::uniform;
 use crate::patchtst::PatchTst;
 use crate::runtime;
 use crate::train::adam::Adam;
@@ -46,8 +49,10 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
     let mut model = PatchTst::new(&config.model, channels, config.train.seed, &device);
     let mut adam = Adam::new(config.train.beta2, config.train.epsilon);
     let schedule = Schedule::new(&config.train, steps.max(1));
-    let make = |time| {
-        Tensor::<3>::random([batch, time, channels], Distribution::Normal(0.0, 1.0), &runtime.device).swap_dims(1, 2)
+    // The same numbers on every device, so that losses can be compared.
+    let mut rng = ChaCha8Rng::seed_from_u64(config.train.seed);
+    let mut make = |time| -> Tensor<3> {
+        uniform([batch, time, channels], 1.0, &mut rng, &runtime.device).swap_dims(1, 2)
     };
     let (x, y) = (make(config.model.context), make(config.model.horizon));
     let mut index = 0;

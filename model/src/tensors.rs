@@ -140,7 +140,7 @@ pub fn write(path: &FilePath, tensors: &NamedTensors, metadata: &BTreeMap<String
     header.resize(header.len().next_multiple_of(8), b' ');
 
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
+    let mut file = readable_temp(folder).map_err(fault)?;
     {
         let mut out = std::io::BufWriter::new(file.as_file_mut());
         out.write_all(&(header.len() as u64).to_le_bytes()).map_err(fault)?;
@@ -153,6 +153,17 @@ pub fn write(path: &FilePath, tensors: &NamedTensors, metadata: &BTreeMap<String
     file.as_file().sync_all().map_err(fault)?;
     file.persist(path).map_err(|error| fault(error.error))?;
     Ok(())
+}
+
+/// A temporary file that, once it has its name, others may read like any file.
+pub(crate) fn readable_temp(folder: &FilePath) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 /// Reads what [`write`] wrote.

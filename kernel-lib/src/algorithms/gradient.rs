@@ -20,7 +20,7 @@ use crate::tile::exp::exp;
 use crate::tile::rows::Rows;
 use crate::tile::simt::Tile;
 
-/// The tensors of a backward pass that are read, of one element type.
+/// One tile each of what becomes weights and what becomes their gradients.
 #[derive(CubeType)]
 pub struct ScoreTiles<R: Size> {
     /// Raw scores, then weights, then their gradients.

@@ -130,7 +130,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
                     call.scale,
                     variant.launch_params(),
                     call.config(),
-                    problem.dtype.elem(),
+                    problem.dtype.elem(&call.device),
                 )
             }
         };
@@ -178,7 +178,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 call.scale,
                 variant.launch_params(),
                 call.config(),
-                problem.dtype.elem(),
+                problem.dtype.elem(&call.device),
             ),
             Algorithm::Streaming => {
                 streaming_backward_queries::launch_unchecked::<V::Device>(
@@ -203,7 +203,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                     call.scale,
                     variant.launch_params(),
                     call.config(),
-                    problem.dtype.elem(),
+                    problem.dtype.elem(&call.device),
                 );
                 streaming_backward_keys::launch_unchecked::<V::Device>(
                     call.client,
@@ -227,7 +227,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                     call.scale,
                     variant.launch_params(),
                     call.config(),
-                    problem.dtype.elem(),
+                    problem.dtype.elem(&call.device),
                 );
             }
         }

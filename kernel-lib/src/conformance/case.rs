@@ -95,11 +95,15 @@ impl PlanPick {
     /// decides; where a device has none of the kind, [`Plan::rule`] stands in.
     pub fn resolve(self, problem: &Problem, device: &Device, which: u64) -> Option<Plan> {
         let of_kind = |algorithm, staged| {
-            let fitting: Vec<Plan> = Plan::space(problem, device)
+            let mut fitting: Vec<Plan> = Plan::space(problem, device)
                 .into_iter()
                 .filter(|plan| plan.algorithm == algorithm && (plan.block > 0) == staged)
                 .filter(|plan| plan.check(problem, device).is_ok())
                 .collect();
+            // Kernels with many rows take a CPU seconds to compile; one case in six has them.
+            if device.is_cpu() && which % 6 != 0 && fitting.iter().any(|p| p.tile_rows <= 4) {
+                fitting.retain(|plan| plan.tile_rows <= 4);
+            }
             (!fitting.is_empty()).then(|| fitting[which as usize % fitting.len()])
         };
         let rule = Plan::rule(problem, device);

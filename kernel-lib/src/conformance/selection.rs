@@ -33,14 +33,13 @@ const SEQUENCES: [(usize, usize); 11] = [
 ];
 
 /// Lengths of queries and keys, and of values.
-const DIMS: [(usize, usize); 14] = [
+const DIMS: [(usize, usize); 13] = [
     (1, 1),
     (3, 3),
     (4, 4),
     (5, 5),
     (8, 8),
     (16, 16),
-    (32, 32),
     (40, 40),
     (64, 64),
     (128, 128),

@@ -13,14 +13,3 @@ pub use registry::{
     ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,
 };
 pub use variant::{DeviceVariant, LaunchParams, Stages, Variant};
-
-/// What generated code names: a user's crate needs no dependency but this one.
-#[doc(hidden)]
-pub mod private {
-    pub use super::{
-        AnyVariant, DeviceVariant, LaunchParams, ParamInfo, ParamKind, Position, RegisteredVariant,
-        Stages, Variant,
-    };
-    pub use cubecl;
-    pub use inventory;
-}

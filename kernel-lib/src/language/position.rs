@@ -1,3 +1,6 @@
+// `CubeType` writes a device type without docs.
+#![allow(missing_docs)]
+
 use cubecl::prelude::*;
 
 /// Where in an attention problem a score stands: what a `score_mod` or `mask_mod` may look at.

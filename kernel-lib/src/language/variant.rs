@@ -8,6 +8,7 @@ use super::{And, Position};
 ///
 /// `#[score_mod]` and `#[mask_mod]` write the implementation; nobody else needs to.
 #[cube]
+#[allow(missing_docs, reason = "CubeCL's expansion methods have no docs")]
 pub trait DeviceVariant: Send + Sync + 'static {
     /// The variant's parameters as kernel arguments.
     type Params: LaunchArg + CubeType;

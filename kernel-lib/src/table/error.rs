@@ -7,12 +7,12 @@ use crate::PlanRefusal;
 #[non_exhaustive]
 pub enum TableError {
     /// The file cannot be read.
-    #[error("cannot read the tuning table {}: {source}", path.display())]
+    #[error("cannot read the tuning table {}: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not a tuning table, or only part of one.
     #[error("{}:{line}:{column}: not a tuning table: {message}", path.display())]
@@ -50,12 +50,12 @@ pub enum TableError {
         fault: EntryFault,
     },
     /// The file cannot be written.
-    #[error("cannot write the tuning table {}: {source}", path.display())]
+    #[error("cannot write the tuning table {}: {reason}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }
 

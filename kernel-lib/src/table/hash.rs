@@ -13,6 +13,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("algorithms/streaming/backward.rs", include_str!("../algorithms/streaming/backward.rs")),
     ("algorithms/streaming/forward.rs", include_str!("../algorithms/streaming/forward.rs")),
     ("algorithms/streaming/mod.rs", include_str!("../algorithms/streaming/mod.rs")),
+    ("tile/convert.rs", include_str!("../tile/convert.rs")),
     ("tile/exp.rs", include_str!("../tile/exp.rs")),
     ("tile/mod.rs", include_str!("../tile/mod.rs")),
     ("tile/rows.rs", include_str!("../tile/rows.rs")),

@@ -165,7 +165,7 @@ impl Table {
     /// schema, or has an entry that cannot run.
     pub fn load(path: &Path) -> Result<Self, TableError> {
         let text = std::fs::read_to_string(path)
-            .map_err(|source| TableError::Read { path: path.to_owned(), source })?;
+            .map_err(|reason| TableError::Read { path: path.to_owned(), reason })?;
         Self::parse(&text, path)
     }
 
@@ -254,7 +254,7 @@ impl Table {
     ///
     /// A folder that does not exist or cannot be written to, or a full disk.
     pub fn save(&self, path: &Path) -> Result<(), TableError> {
-        let failed = |source| TableError::Write { path: path.to_owned(), source };
+        let failed = |reason| TableError::Write { path: path.to_owned(), reason };
         let text = self.to_json().map_err(|error| failed(error.into()))?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),

@@ -10,6 +10,7 @@
 
 use cubecl::prelude::*;
 
+use super::convert::{narrow, widen};
 use super::exp::{Exp2, exp};
 use super::rows::Rows;
 
@@ -59,7 +60,7 @@ impl<R: Size> Tile<R> {
             let mut columns = Array::<Vector<f32, R>>::new(width);
             #[unroll]
             for lane in 0..lanes {
-                let read = Vector::<f32, W>::cast_from(matrix[rows.at(first + lane, chunk)]);
+                let read = widen::<E, W>(matrix[rows.at(first + lane, chunk)]);
                 #[unroll]
                 for w in 0..width {
                     let mut column = columns[w];
@@ -97,7 +98,7 @@ impl<R: Size> Tile<R> {
                         let cell = self.cells[chunk * width + w];
                         write.insert(w, cell.extract(lane) * scale.extract(lane));
                     }
-                    matrix[rows.at(row, chunk)] = Vector::cast_from(write);
+                    matrix[rows.at(row, chunk)] = narrow::<E, W>(write);
                 }
             }
         }
@@ -118,7 +119,7 @@ impl<R: Size> Tile<R> {
             let mut sum = Vector::<f32, R>::new(0.0f32);
             #[unroll(self.unroll)]
             for chunk in 0..comptime!(a.cols / width) {
-                let b = Vector::<f32, W>::cast_from(matrix[start + chunk * rows.step]);
+                let b = widen::<E, W>(matrix[start + chunk * rows.step]);
                 #[unroll]
                 for w in 0..width {
                     sum = fma(a.cells[chunk * width + w], Vector::new(b.extract(w)), sum);
@@ -143,7 +144,7 @@ impl<R: Size> Tile<R> {
             let weight = weights.cells[j];
             #[unroll(self.unroll)]
             for chunk in 0..comptime!(self.cols / width) {
-                let b = Vector::<f32, W>::cast_from(matrix[start + chunk * rows.step]);
+                let b = widen::<E, W>(matrix[start + chunk * rows.step]);
                 #[unroll]
                 for w in 0..width {
                     let d = chunk * width + w;

@@ -2,6 +2,7 @@
 
 use cubecl::prelude::*;
 
+use super::convert::widen;
 use super::rows::Rows;
 use super::team::Team;
 
@@ -25,7 +26,7 @@ pub fn stage<F: Float, W: Size>(
         comptime!(team.size as usize).runtime(),
     ) {
         let source = rows.at(first + i / chunks, i % chunks);
-        on_chip[base + i] = Vector::cast_from(matrix[source]);
+        on_chip[base + i] = widen::<F, W>(matrix[source]);
     }
 }
 

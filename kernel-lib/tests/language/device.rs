@@ -129,7 +129,9 @@ fn masks_agree() {
 
 #[test]
 fn compositions_agree() {
-    use tilewright::variants::{alibi, causal, dilated, prefix_lm, sliding_window, softcap, softmax};
+    use tilewright::variants::{
+        alibi, causal, dilated, prefix_lm, sliding_window, softcap, softmax,
+    };
     assert_agrees(softcap(3.0).and(alibi(8)).and(causal()));
     assert_agrees(softmax());
     assert_agrees(prefix_lm(2).and(sliding_window(3)).and(shifted(1.0)));

@@ -34,19 +34,26 @@ pub fn item(signature: &Signature, source: &ItemFn, function: &Function) -> Toke
     let entry = registry_entry(signature, source, &variant);
     let lints = source.attrs.iter().filter(|attribute| !attribute.path().is_ident("doc"));
     let (signature_text, block) = (&source.sig, &source.block);
-    let attribute_name = kind.attribute();
-    let made_by = format!("A variant made by `#[{attribute_name}]`.");
-    let docs = match docs.as_slice() {
-        [] => quote!(#[doc = #made_by]),
+    let made_by = format!("The variant that [`{0}`](fn@{0}) makes.", name.unraw());
+    let constructor_docs = match docs.as_slice() {
+        [] => {
+            let text = format!("A variant, made by `#[{}]`.", kind.attribute());
+            quote!(#[doc = #text])
+        }
         docs => quote!(#(#docs)*),
     };
 
     quote! {
-        #docs
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[doc = #made_by]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::fmt::Debug,
+            ::core::cmp::PartialEq,
+        )]
         #item
 
-        #docs
+        #constructor_docs
         #[must_use]
         #visibility fn #name(#(#fields: #types),*) -> #variant {
             #value
@@ -110,9 +117,9 @@ fn device_module(signature: &Signature, function: &Function, variant: &Ident) ->
     quote! {
         #[allow(unused, missing_docs, clippy::all)]
         mod device {
-            use ::tilewright::language::private::cubecl;
+            use ::tilewright::__private::cubecl;
             use cubecl::prelude::*;
-            use ::tilewright::language::private::{DeviceVariant, Position};
+            use ::tilewright::language::{DeviceVariant, Position};
 
             #params_item
 
@@ -164,12 +171,12 @@ fn host_impl(
     };
     let name = signature.name.unraw().to_string();
     let describe = match fields.as_slice() {
-        [] => quote!(#name.to_owned()),
+        [] => quote!(::std::string::String::from(#name)),
         fields => {
             let values: Vec<String> =
                 fields.iter().map(|field| format!("{}={{}}", field.unraw())).collect();
             let format = format!("{name}({})", values.join(", "));
-            quote!(format!(#format, #(self.#fields),*))
+            quote!(::std::format!(#format, #(self.#fields),*))
         }
     };
     let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
@@ -177,30 +184,30 @@ fn host_impl(
     let is_mask = !is_score;
     quote! {
         #[allow(unused_variables, clippy::all)]
-        impl ::tilewright::language::private::Variant for #variant {
+        impl ::tilewright::language::Variant for #variant {
             type Device = device::#device;
 
-            fn stages(&self) -> ::tilewright::language::private::Stages {
-                ::tilewright::language::private::Stages { score: #is_score, mask: #is_mask }
+            fn stages(&self) -> ::tilewright::language::Stages {
+                ::tilewright::language::Stages { score: #is_score, mask: #is_mask }
             }
 
-            fn launch_params(&self) -> ::tilewright::language::private::LaunchParams<Self> {
+            fn launch_params(&self) -> ::tilewright::language::LaunchParams<Self> {
                 #launch_params
             }
 
-            fn score(&self, score: f64, at: &::tilewright::language::private::Position) -> f64 {
+            fn score(&self, score: f64, at: &::tilewright::language::Position) -> f64 {
                 #score
             }
 
-            fn score_grad(&self, score: f64, at: &::tilewright::language::private::Position) -> f64 {
+            fn score_grad(&self, score: f64, at: &::tilewright::language::Position) -> f64 {
                 #score_grad
             }
 
-            fn keep(&self, at: &::tilewright::language::private::Position) -> bool {
+            fn keep(&self, at: &::tilewright::language::Position) -> bool {
                 #keep
             }
 
-            fn describe(&self) -> String {
+            fn describe(&self) -> ::std::string::String {
                 #describe
             }
 
@@ -218,9 +225,9 @@ fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> To
         let name = parameter.name.unraw().to_string();
         let kind = format_ident!("{}", parameter.ty.name().to_uppercase());
         quote! {
-            ::tilewright::language::private::ParamInfo {
+            ::tilewright::language::ParamInfo {
                 name: #name,
-                kind: ::tilewright::language::private::ParamKind::#kind,
+                kind: ::tilewright::language::ParamKind::#kind,
             }
         }
     });
@@ -246,15 +253,15 @@ fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> To
     let doc = doc_text(&signature.docs);
     let (is_score, is_mask) = (signature.kind == Kind::Score, signature.kind == Kind::Mask);
     quote! {
-        ::tilewright::language::private::inventory::submit! {
-            ::tilewright::language::private::RegisteredVariant {
+        ::tilewright::__private::inventory::submit! {
+            ::tilewright::language::RegisteredVariant {
                 name: #name,
                 module: ::core::module_path!(),
                 source_hash: #hash,
-                stages: ::tilewright::language::private::Stages { score: #is_score, mask: #is_mask },
+                stages: ::tilewright::language::Stages { score: #is_score, mask: #is_mask },
                 params: &[#(#parameters),*],
                 examples: &[#(#examples),*],
-                build: |values: &[f64]| ::tilewright::language::private::AnyVariant::new(#value),
+                build: |values: &[f64]| ::tilewright::language::AnyVariant::new(#value),
                 doc: #doc,
             }
         }

@@ -42,6 +42,12 @@ fn body(text: &dyn Text, function: &Function) -> TokenStream {
     quote!(#inputs #steps #(#results)*)
 }
 
+/// The host's text, for tests of what it says.
+#[cfg(test)]
+pub fn host_text(parameters: &[crate::signature::Parameter], function: &Function) -> TokenStream {
+    body(&host::Host { parameters }, function)
+}
+
 fn name(value: Value) -> Ident {
     format_ident!("v{}", value.0, span = Span::call_site())
 }

@@ -1,0 +1,146 @@
+//! Device time of short calls.
+//!
+//! A call of ten microseconds cannot be timed alone: a window holds several, queued without
+//! waiting. What one call leaves in the second-level cache must not help the next, so windows
+//! start with a cache full of something else, and the calls of a window use different tensors
+//! (see [`workload`](crate::workload)).
+
+use cubecl::client::Client;
+use cubecl::prelude::*;
+use tilewright::Device;
+
+/// Why a time could not be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimingError {
+    /// The calls were refused or failed.
+    #[error("the call failed: {0}")]
+    Call(#[from] tilewright::AttentionError),
+    /// The device reported a failure, as of a kernel that does not compile.
+    #[error("the device reported: {0}")]
+    Device(String),
+    /// The device measured nothing.
+    #[error("the device took no time stamps")]
+    Nothing,
+}
+
+/// Larger than the second-level cache of any GPU of 2026.
+const EVICTION_BYTES: usize = 256 << 20;
+/// Shorter windows are mostly the distance between two events.
+const WINDOW_NANOSECONDS: f64 = 200_000.0;
+/// The most calls in a window.
+const MOST_CALLS: usize = 64;
+
+/// Takes times on one device.
+pub struct Timer {
+    client: Client,
+    gpu: bool,
+    /// Written between windows; a CPU's caches are left as they are.
+    eviction: Option<cubecl::server::Handle>,
+}
+
+impl Timer {
+    /// Reserves memory for emptying the cache, on a GPU.
+    pub fn new(client: &Client) -> Self {
+        let gpu = !Device::of(client).is_cpu();
+        let eviction = gpu.then(|| client.empty(EVICTION_BYTES));
+        Self { client: client.clone(), gpu, eviction }
+    }
+
+    /// The device.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Nanoseconds of one call, as a mean over a window of `calls`. The number of the call is
+    /// passed on.
+    ///
+    /// # Errors
+    ///
+    /// A call fails, or the device takes no time stamps.
+    pub fn window<E>(
+        &self,
+        calls: usize,
+        mut call: impl FnMut(usize) -> Result<(), E> + Send,
+    ) -> Result<f64, TimingError>
+    where
+        E: Into<TimingError> + Send + 'static,
+    {
+        self.evict();
+        let ((), duration) = {
+            let (outcome, duration) = self
+                .client
+                .profile(move || (0..calls).try_for_each(&mut call), "window")
+                .map_err(|error| TimingError::Device(format!("{error:?}")))?;
+            (outcome.map_err(Into::into)?, duration)
+        };
+        let ticks = cubecl::future::block_on(duration.resolve()).ok_or(TimingError::Nothing)?;
+        let nanoseconds = ticks.duration().as_nanos() as f64;
+        if nanoseconds == 0.0 {
+            return Err(TimingError::Nothing);
+        }
+        Ok(nanoseconds / calls as f64)
+    }
+
+    /// How many calls a window should hold, given what one takes.
+    pub fn calls_for(&self, nanoseconds: f64) -> usize {
+        if !self.gpu {
+            // A CPU's clock sees a single call well.
+            return 1;
+        }
+        ((WINDOW_NANOSECONDS / nanoseconds.max(1.0)).ceil() as usize).clamp(1, MOST_CALLS)
+    }
+
+    fn evict(&self) {
+        if let Some(buffer) = &self.eviction {
+            const UNITS: u32 = 256;
+            // SAFETY: the kernel stays within the length that is passed.
+            unsafe {
+                fill::launch_unchecked(
+                    &self.client,
+                    CubeCount::new_1d(2048),
+                    CubeDim::new_1d(UNITS),
+                    BufferArg::from_raw_parts(buffer.clone(), EVICTION_BYTES / 4),
+                );
+            }
+        }
+    }
+}
+
+#[cube(launch_unchecked)]
+fn fill(buffer: &mut [f32]) {
+    let stride = CUBE_COUNT * CUBE_DIM as usize;
+    let mut i = ABSOLUTE_POS;
+    while i < buffer.len() {
+        buffer[i] = 1.0;
+        i += stride;
+    }
+}
+
+/// Median and spread of repeated times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// The median, in the unit of the samples.
+    pub median: f64,
+    /// The distance from the lower to the upper quartile, as a part of the median.
+    pub spread: f64,
+    /// The smallest.
+    pub least: f64,
+    /// How many there are.
+    pub samples: usize,
+}
+
+impl Summary {
+    /// Of at least one sample; `None` of none.
+    pub fn of(samples: &[f64]) -> Option<Self> {
+        use statrs::statistics::{Data, Max, Min, OrderStatistics};
+        if samples.is_empty() {
+            return None;
+        }
+        let mut data = Data::new(samples.to_vec());
+        let median = data.median();
+        let quartiles = data.upper_quartile() - data.lower_quartile();
+        debug_assert!(data.max() >= data.min());
+        Some(Self { median, spread: quartiles / median, least: data.min(), samples: samples.len() })
+    }
+}

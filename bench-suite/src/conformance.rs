@@ -1,0 +1,63 @@
+//! The library's conformance suite, with progress.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tilewright::conformance::{Level, Options, run as run_suite};
+use tilewright::open_device;
+
+/// What `conformance` takes.
+#[derive(Args, Clone, Debug)]
+pub struct ConformanceArgs {
+    /// auto, cpu, cuda or cuda:1
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: String,
+    /// quick or full
+    #[arg(long, default_value = "quick", value_name = "LEVEL")]
+    pub level: Level,
+    /// Only cases whose description contains this, as in "bf16" or "causal"
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// A file for the report, as JSON
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Runs the suite, prints and writes the report.
+///
+/// # Errors
+///
+/// A device that cannot be opened, a report that cannot be written, or a case that fails.
+pub fn run(args: &ConformanceArgs) -> Result<()> {
+    let (client, name) = open_device(&args.device)?;
+    eprintln!("{name}");
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    let options = Options { filter: args.filter.clone(), ..Options::new(args.level) };
+    let report = run_suite(&client, &options, |progress| {
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
+        bar.set_message(format!("{} failed; {}", progress.failed, progress.next));
+        // Without a terminal, a line now and then.
+        if bar.is_hidden() && progress.done.is_multiple_of(25) {
+            eprintln!("{}/{}, {} failed", progress.done, progress.total, progress.failed);
+        }
+    });
+    bar.finish_and_clear();
+    println!("{report}");
+    if let Some(path) = &args.output {
+        let json = serde_json::to_string_pretty(&report)? + "\n";
+        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if !report.is_success() {
+        match report.failures.len() {
+            0 => bail!("no case matches the filter"),
+            failures => bail!("{failures} failures"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The oracle's gradients against central differences of its own forward pass.
+
+use tilewright::language::{AnyVariant, Variant as _};
+use tilewright::reference::{HostTensor, backward, forward};
+use tilewright::variants::{alibi, causal, sliding_window, softcap, softmax};
+
+/// Numbers without a pattern, between -1 and 1.
+fn scattered(shape: [usize; 4], seed: u64) -> HostTensor {
+    let mut state = seed;
+    HostTensor::from_fn(shape, |_| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1u32 << 30) - 1.0
+    })
+}
+
+/// `Σ d_out ∘ out`.
+fn loss([q, k, v]: [&HostTensor; 3], d_out: &HostTensor, variant: &AnyVariant, scale: f64) -> f64 {
+    let out = forward(q, k, v, variant, scale).out;
+    out.data.iter().zip(&d_out.data).map(|(o, d)| o * d).sum()
+}
+
+fn check_gradients(variant: AnyVariant, heads: usize, kv_heads: usize) {
+    let (q_shape, k_shape) = ([2, heads, 5, 3], [2, kv_heads, 7, 3]);
+    let q = scattered(q_shape, 1);
+    let k = scattered(k_shape, 2);
+    let v = scattered([2, kv_heads, 7, 4], 3);
+    let d_out = scattered([2, heads, 5, 4], 4);
+    let scale = 0.9;
+    let gradients = backward(&q, &k, &v, &d_out, &variant, scale);
+    const STEP: f64 = 1e-5;
+    for (which, gradient) in [&gradients.q, &gradients.k, &gradients.v].into_iter().enumerate() {
+        for i in 0..gradient.data.len() {
+            let moved = |by: f64| {
+                let mut tensors = [q.clone(), k.clone(), v.clone()];
+                tensors[which].data[i] += by;
+                let [q, k, v] = &tensors;
+                loss([q, k, v], &d_out, &variant, scale)
+            };
+            let slope = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+            let derived = gradient.data[i];
+            assert!(
+                (slope - derived).abs() < 1e-8,
+                "{variant:?}: gradient {which}, element {i}: {derived} derived, {slope} measured"
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_forward_pass() {
+    check_gradients(softmax().into(), 2, 2);
+    check_gradients(softcap(0.7).into(), 2, 2);
+    check_gradients(causal().into(), 2, 2);
+    check_gradients(softcap(0.7).and(alibi(4)).and(sliding_window(3)).into(), 4, 2);
+    check_gradients(softmax().into(), 3, 1);
+}
+
+#[test]
+fn every_registered_variant_has_right_slopes_in_the_oracle() {
+    for variant in tilewright::language::registered() {
+        for example in variant.example_variants() {
+            check_gradients(example, 2, 1);
+        }
+    }
+}
+
+#[test]
+fn two_keys_by_hand() {
+    // Scores 0 and ln 3: weights 1/4 and 3/4.
+    let q = HostTensor { shape: [1, 1, 1, 1], data: vec![1.0] };
+    let k = HostTensor { shape: [1, 1, 2, 1], data: vec![0.0, 3f64.ln()] };
+    let v = HostTensor { shape: [1, 1, 2, 1], data: vec![4.0, 8.0] };
+    let got = forward(&q, &k, &v, &softmax().into(), 1.0);
+    assert!((got.out.data[0] - 7.0).abs() < 1e-12);
+    assert!((got.lse.data[0] - 4f64.ln()).abs() < 1e-12);
+    assert_eq!(got.scores.data, k.data);
+}
+
+#[test]
+fn a_row_without_keys_gives_nothing_and_moves_nothing() {
+    let q = scattered([1, 1, 3, 2], 1);
+    let k = scattered([1, 1, 4, 2], 2);
+    let v = scattered([1, 1, 4, 2], 3);
+    let nothing: AnyVariant = sliding_window(0).into();
+    let got = forward(&q, &k, &v, &nothing, 1.0);
+    assert!(got.out.data.iter().all(|&x| x == 0.0));
+    assert!(got.lse.data.iter().all(|&x| x == f64::NEG_INFINITY));
+    let gradients = backward(&q, &k, &v, &q, &nothing, 1.0);
+    for gradient in [gradients.q, gradients.k, gradients.v] {
+        assert!(gradient.data.iter().all(|&x| x == 0.0));
+    }
+}
+
+#[test]
+fn query_heads_share_key_heads_in_order() {
+    let q = scattered([1, 4, 2, 3], 1);
+    let k = scattered([1, 2, 5, 3], 2);
+    let v = scattered([1, 2, 5, 3], 3);
+    let spread =
+        |t: &HostTensor| HostTensor::from_fn([1, 4, 5, 3], |[b, h, s, d]| t.at([b, h / 2, s, d]));
+    let variant: AnyVariant = softmax().into();
+    let grouped = forward(&q, &k, &v, &variant, 0.5);
+    let repeated = forward(&q, &spread(&k), &spread(&v), &variant, 0.5);
+    assert_eq!(grouped, repeated);
+}

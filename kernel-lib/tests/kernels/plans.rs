@@ -1,0 +1,91 @@
+use proptest::prelude::*;
+use tilewright::{Algorithm, Pass, Plan, PlanRefusal};
+
+use crate::support::{cpu, devices, h200, problem, problems};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_rule_always_fits(problem in problems(), device in devices()) {
+        let plan = Plan::rule(&problem, &device);
+        prop_assert_eq!(plan.check(&problem, &device), Ok(()), "{} for {}", plan, problem);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn plans_that_pass_stay_within_the_device(problem in problems(), device in devices()) {
+        let space = Plan::space(&problem, &device);
+        prop_assert!(space.contains(&Plan::rule(&problem, &device)), "the rule is a candidate");
+        let mut sorted = space.clone();
+        sorted.sort();
+        sorted.dedup();
+        prop_assert_eq!(&sorted, &space, "sorted, and each once");
+        for plan in space {
+            if plan.check(&problem, &device).is_ok() {
+                prop_assert!(plan.team * plan.teams <= device.units, "{}", plan);
+                prop_assert!(plan.shared_memory(&problem) <= device.shared_memory, "{}", plan);
+                prop_assert!(plan.tile_rows <= 16 && plan.vector <= 16, "{}", plan);
+                prop_assert!(plan.tile_cols > 0, "{}", plan);
+            }
+        }
+    }
+
+    #[test]
+    fn plans_survive_json(problem in problems(), device in devices()) {
+        for plan in Plan::space(&problem, &device) {
+            let text = serde_json::to_string(&plan).expect("a plan is JSON");
+            prop_assert_eq!(serde_json::from_str::<Plan>(&text).expect("and back"), plan);
+        }
+    }
+}
+
+#[test]
+fn short_sequences_stay_on_chip_and_long_ones_stream() {
+    for device in [cpu(), h200()] {
+        for pass in [Pass::Forward, Pass::Backward] {
+            let short = Plan::rule(&problem(pass, 42, 8), &device);
+            assert_eq!(short.algorithm, Algorithm::Resident, "{short}");
+            let long = Plan::rule(&problem(pass, 4096, 64), &device);
+            assert_eq!(long.algorithm, Algorithm::Streaming, "{long}");
+        }
+    }
+}
+
+#[test]
+fn refusals_name_the_parameter_and_both_values() {
+    let (problem, device) = (problem(Pass::Forward, 42, 8), h200());
+    let rule = Plan::rule(&problem, &device);
+    assert_eq!(rule.algorithm, Algorithm::Resident);
+    let said = |plan: Plan| plan.check(&problem, &device).expect_err("refused").to_string();
+    assert!(said(Plan { tile_rows: 3, ..rule }).contains("tile_rows = 3"));
+    assert!(said(Plan { vector: 32, ..rule }).contains("vector = 32"));
+    assert!(said(Plan { team: 0, ..rule }).contains("team = 0"));
+    assert!(said(Plan { tile_cols: 41, ..rule }).contains("tile_cols = 41"));
+    let wide = said(Plan { teams: 1000, ..rule });
+    assert!(wide.contains("units") && wide.contains("1024"), "{wide}");
+    let streaming = Plan { algorithm: Algorithm::Streaming, tile_cols: 8, block: 36, ..rule };
+    assert!(said(streaming).contains("block = 36"));
+    let on_cpu = Plan { team: 2, ..Plan::rule(&problem, &cpu()) };
+    let refusal = on_cpu.check(&problem, &cpu()).expect_err("refused");
+    assert_eq!(refusal, PlanRefusal::Device { parameter: "team", given: 2, needs: "a GPU" });
+}
+
+#[test]
+fn the_space_of_a_short_problem_has_both_algorithms() {
+    for device in [cpu(), h200()] {
+        for pass in [Pass::Forward, Pass::Backward] {
+            let problem = problem(pass, 42, 8);
+            let valid: Vec<Plan> = Plan::space(&problem, &device)
+                .into_iter()
+                .filter(|plan| plan.check(&problem, &device).is_ok())
+                .collect();
+            for algorithm in [Algorithm::Resident, Algorithm::Streaming] {
+                assert!(valid.iter().any(|plan| plan.algorithm == algorithm), "{algorithm:?}");
+            }
+        }
+    }
+}
