@@ -86,7 +86,12 @@ impl Plan {
             algorithm,
             lowering: Lowering::Simt,
             tile_rows: rows,
-            tile_cols: Plan::columns(algorithm, problem, 32),
+            // Backward, three tiles are alive at once: small ones stay in registers.
+            tile_cols: Plan::columns(
+                algorithm,
+                problem,
+                if problem.pass == Pass::Forward { 32 } else { 4 },
+            ),
             team: 1,
             teams: device.units,
             block: 0,

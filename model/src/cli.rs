@@ -186,9 +186,11 @@ fn train(args: &TrainArgs) -> Result<()> {
         }
         None => (args.config.load()?, None),
     };
-    // The data first: a mistake in it is found before a folder is made or a device opened.
+    // The data and the device first: a mistake in either is found before a folder is made.
     let data = Data::open(&config)?;
     data.train_loader(&config)?;
+    let since = Instant::now();
+    let runtime = runtime::open(&config.runtime)?;
     let resume = folder.is_some();
     let folder = match folder {
         Some(folder) => folder,
@@ -204,8 +206,6 @@ fn train(args: &TrainArgs) -> Result<()> {
         eprintln!("\nstopping after this step; press Ctrl-C again to stop at once");
     });
     let mut progress = Progress::new(args.quiet);
-    let since = Instant::now();
-    let runtime = runtime::open(&config.runtime)?;
     progress.note(&format!(
         "{} on {}, attention {}, run {}",
         config.data.dataset,

@@ -81,9 +81,8 @@ pub enum PlanPick {
 
 impl PlanPick {
     /// The kinds that a covering selection chooses from.
-    pub const KINDS: [PlanPick; 7] = [
+    pub const KINDS: [PlanPick; 6] = [
         PlanPick::Default,
-        PlanPick::Rule,
         PlanPick::Resident,
         PlanPick::ResidentStaged,
         PlanPick::Streaming,
@@ -92,7 +91,8 @@ impl PlanPick {
     ];
 
     /// The plan for a problem, `None` to let the library choose. Among several of a kind, `which`
-    /// decides; where a device has none of the kind, [`Plan::rule`] stands in.
+    /// decides. Where a device brings nothing on chip, keys are read where they lie; where it has
+    /// no plan of the kind, [`Plan::rule`] stands in.
     pub fn resolve(self, problem: &Problem, device: &Device, which: u64) -> Option<Plan> {
         let of_kind = |algorithm, staged| {
             let mut fitting: Vec<Plan> = Plan::space(problem, device)
@@ -107,32 +107,35 @@ impl PlanPick {
             (!fitting.is_empty()).then(|| fitting[which as usize % fitting.len()])
         };
         let rule = Plan::rule(problem, device);
-        let plan = match self {
-            PlanPick::Default => return None,
-            PlanPick::Rule => Some(rule),
-            PlanPick::Resident => of_kind(Algorithm::Resident, false),
-            PlanPick::ResidentStaged => of_kind(Algorithm::Resident, true),
-            PlanPick::Streaming => of_kind(Algorithm::Streaming, false),
-            PlanPick::StreamingStaged => of_kind(Algorithm::Streaming, true),
-            PlanPick::Odd => {
-                let (team, teams) = if device.is_cpu() { (1, 1) } else { (5, 3) };
-                let tile_rows = 1 << (which % 3);
-                let tile_cols = 3 + 2 * (which % 3) as usize;
-                let algorithm = Algorithm::Streaming;
-                let odd = Plan {
-                    algorithm,
-                    tile_rows,
-                    tile_cols,
-                    team,
-                    teams,
-                    block: 0,
-                    vector: 2,
-                    ..rule
-                };
-                odd.check(problem, device).is_ok().then_some(odd)
-            }
-            PlanPick::Given(plan) => Some(plan),
-        };
+        let plan =
+            match self {
+                PlanPick::Default => return None,
+                PlanPick::Rule => Some(rule),
+                PlanPick::Resident => of_kind(Algorithm::Resident, false),
+                PlanPick::ResidentStaged => of_kind(Algorithm::Resident, true)
+                    .or_else(|| of_kind(Algorithm::Resident, false)),
+                PlanPick::Streaming => of_kind(Algorithm::Streaming, false),
+                PlanPick::StreamingStaged => of_kind(Algorithm::Streaming, true)
+                    .or_else(|| of_kind(Algorithm::Streaming, false)),
+                PlanPick::Odd => {
+                    let (team, teams) = if device.is_cpu() { (1, 1) } else { (5, 3) };
+                    let tile_rows = 1 << (which % 3);
+                    let tile_cols = 3 + 2 * (which % 3) as usize;
+                    let algorithm = Algorithm::Streaming;
+                    let odd = Plan {
+                        algorithm,
+                        tile_rows,
+                        tile_cols,
+                        team,
+                        teams,
+                        block: 0,
+                        vector: 2,
+                        ..rule
+                    };
+                    odd.check(problem, device).is_ok().then_some(odd)
+                }
+                PlanPick::Given(plan) => Some(plan),
+            };
         Some(plan.unwrap_or(rule))
     }
 }

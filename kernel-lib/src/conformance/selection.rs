@@ -4,7 +4,7 @@
 //! kernels. So the full product of all choices is out of reach; instead every *pair* of choices
 //! (this layout with that head dimension, this plan with that element type ...) occurs in some
 //! case, which finds most of what the product would, and every variant runs in full on a few
-//! shapes.
+//! shapes. The quick level leaves out the pairs of sequence length and head dimension.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ pub(super) fn cases(level: Level, device: &Device) -> Vec<Case> {
         Level::Full => 3,
     };
     for round in 0..rounds {
-        cases.extend(covering(round));
+        cases.extend(covering(level, round));
     }
     if level == Level::Full {
         cases.extend(every_plan(device));
@@ -86,7 +86,7 @@ fn variants(level: Level) -> Vec<Case> {
     let mut shapes = vec![
         (size(2, 2, 42, 42, 8), Layout::Bshd, DType::F32, PlanPick::Resident, false),
         (size(4, 2, 65, 37, 16), Layout::Bhsd, DType::Bf16, PlanPick::Streaming, false),
-        (size(2, 2, 7, 90, 4), Layout::Packed, DType::F32, PlanPick::Default, true),
+        (size(2, 2, 7, 90, 4), Layout::Packed, DType::F32, PlanPick::Resident, true),
     ];
     if level == Level::Full {
         shapes.extend([
@@ -160,12 +160,20 @@ const AXES: [usize; 8] = [
 
 type Choice = [usize; AXES.len()];
 
+/// Places of two of them.
+const SEQUENCE: usize = 0;
+const DIM: usize = 1;
+
 /// Cases among which every pair of choices occurs (greedily, after AETG, doi 10.1109/32.605761).
-fn covering(round: u64) -> Vec<Case> {
+fn covering(level: Level, round: u64) -> Vec<Case> {
     let mut random = Random::new(20_261_120 + round);
     let mut open = BTreeSet::new();
     for a in 0..AXES.len() {
         for b in a + 1..AXES.len() {
+            // Any length goes with any dimension: these two alone would make half of the cases.
+            if level == Level::Quick && (a, b) == (SEQUENCE, DIM) {
+                continue;
+            }
             for i in 0..AXES[a] {
                 open.extend((0..AXES[b]).map(|j| (a, i, b, j)));
             }

@@ -1,8 +1,12 @@
 //! The conformance suite on the CPU. Parts run side by side: while one compiles a kernel, the
 //! other computes its reference.
 
-use tilewright::conformance::{Level, Options, cases, run};
-use tilewright::{Device, open_device};
+use tilewright::conformance::{
+    Case, Layout, Level, Options, PlanPick, Size, cases, check_case, run,
+};
+use tilewright::language::{AnyVariant, LaunchParams, Position, Stages, Variant};
+use tilewright::variants::{Softcap, softcap};
+use tilewright::{DType, Device, open_device};
 
 fn check(part: usize) {
     let (client, _) = open_device("cpu").expect("the CPU runtime is built in");
@@ -77,4 +81,82 @@ fn a_filter_selects_by_description() {
     let chosen = cases(&options, &device);
     assert!(!chosen.is_empty());
     assert!(chosen.iter().all(|case| case.to_string().contains("bf16")));
+}
+
+/// Runs soft-capping on the device, and says on the host that it does something else.
+#[derive(Clone, Debug)]
+struct Lying {
+    score: f64,
+    slope: f64,
+    hides: u32,
+}
+
+impl Variant for Lying {
+    type Device = <Softcap as Variant>::Device;
+
+    fn stages(&self) -> Stages {
+        softcap(2.0).stages()
+    }
+
+    fn launch_params(&self) -> LaunchParams<Self> {
+        softcap(2.0).launch_params()
+    }
+
+    fn score(&self, score: f64, at: &Position) -> f64 {
+        softcap(2.0).score(score, at) * self.score
+    }
+
+    fn score_grad(&self, score: f64, at: &Position) -> f64 {
+        softcap(2.0).score_grad(score, at) * self.slope
+    }
+
+    fn keep(&self, at: &Position) -> bool {
+        at.query < self.hides || at.key != 0
+    }
+
+    fn describe(&self) -> String {
+        "lying".to_owned()
+    }
+
+    fn source_hash(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_kernel_that_is_a_little_wrong_is_found() {
+    let (client, _) = open_device("cpu").expect("the CPU runtime is built in");
+    let outcome = |lie: Lying, dtype| {
+        let size = Size {
+            batch: 1,
+            heads: 2,
+            kv_heads: 2,
+            queries: 9,
+            keys: 9,
+            head_dim: 8,
+            value_dim: 8,
+        };
+        let case = Case {
+            variant: AnyVariant::new(lie),
+            size,
+            layout: Layout::Bhsd,
+            dtype,
+            plan: PlanPick::Streaming,
+            save_scores: false,
+            scale: None,
+            seed: 1,
+        };
+        check_case(&client, &case)
+    };
+    let honest = Lying { score: 1.0, slope: 1.0, hides: u32::MAX };
+    for (dtype, lie) in [(DType::F32, 1.0001), (DType::Bf16, 1.1)] {
+        outcome(honest.clone(), dtype).expect("nothing is wrong here");
+        let score = outcome(Lying { score: lie, ..honest.clone() }, dtype).expect_err("the score");
+        assert!(score.contains("out differs"), "{score}");
+        let slope = outcome(Lying { slope: lie, ..honest.clone() }, dtype).expect_err("the slope");
+        assert!(!slope.contains("out differs"), "{slope}");
+        assert!(slope.contains("dq differs") && slope.contains("dk differs"), "{slope}");
+    }
+    let mask = outcome(Lying { hides: 8, ..honest }, DType::F32).expect_err("one key too many");
+    assert!(mask.contains("lse differs") && mask.contains("first at [0, 0, 8, 0]"), "{mask}");
 }

@@ -135,13 +135,20 @@ fn unknown(path: &str, table: &Table) -> ConfigError {
             .flat_map(|content| content.keys())
             .map(move |key| format!("{section}.{key}"))
     });
-    let nearest = if path.contains('.') {
-        closest(path, known)
-    } else {
+    let known: Vec<String> = known.collect();
+    let find = |word: &str, among: Vec<&String>| {
+        let key = closest(word, among.iter().map(|known| tail(known).to_string()))?;
+        among.into_iter().find(|known| tail(known) == key).cloned()
+    };
+    let nearest = match path.split_once('.') {
+        // The section is right: only the key is compared, or the common section would hide how far
+        // apart the keys are.
+        Some((section, key)) if table.contains_key(section) => {
+            find(key, known.iter().filter(|known| known.starts_with(&format!("{section}."))).collect())
+        }
+        Some(_) => closest(path, known.into_iter()),
         // A key without its section: `d_model` means `model.d_model`.
-        let known: Vec<String> = known.collect();
-        let by_key = closest(path, known.iter().map(|k| tail(k).to_string()));
-        by_key.and_then(|key| known.into_iter().find(|k| tail(k) == key))
+        None => find(path, known.iter().collect()),
     };
     ConfigError::UnknownKey { key: path.into(), nearest }
 }
@@ -154,7 +161,7 @@ fn tail(path: &str) -> &str {
 pub(crate) fn closest(word: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
     candidates
         .map(|candidate| (edits(word, &candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 2 + candidate.len() / 3)
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -70,8 +70,9 @@ pub fn save(
     let metadata = BTreeMap::from([
         ("format".to_string(), FORMAT.to_string()),
         ("adam_steps".to_string(), adam.steps().to_string()),
-        ("position".to_string(), serde_json::to_string(position)?),
-        ("data".to_string(), serde_json::to_string(facts)?),
+        // TOML, not JSON: its numbers come back with the same bits.
+        ("position".to_string(), toml::to_string(position)?),
+        ("data".to_string(), toml::to_string(facts)?),
     ]);
     tensors::write(path, &all, &metadata)?;
     Ok(())
@@ -97,8 +98,8 @@ impl Checkpoint {
         }
         let bad = || format!("{}: its header is damaged", path.display());
         Ok(Self {
-            position: serde_json::from_str(field("position")?).with_context(bad)?,
-            facts: serde_json::from_str(field("data")?).with_context(bad)?,
+            position: toml::from_str(field("position")?).with_context(bad)?,
+            facts: toml::from_str(field("data")?).with_context(bad)?,
             adam_steps: field("adam_steps")?.parse().with_context(bad)?,
             tensors,
         })

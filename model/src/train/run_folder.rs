@@ -15,11 +15,10 @@ impl RunFolder {
     /// A new folder for `config`; one that holds a run already is refused.
     pub fn create(config: &Config) -> Result<Self> {
         let runs = Path::new(&config.runtime.runs);
-        let name = match config.runtime.name.as_str() {
-            "" => default_name(config),
-            name => name.to_string(),
+        let path = match config.runtime.name.as_str() {
+            "" => unused(runs, &default_name(config)),
+            name => runs.join(name),
         };
-        let path = runs.join(&name);
         if path.join("config.toml").exists() {
             bail!(
                 "{} holds a run already; resume it with `patchtst train --resume {0}`, or choose another \
@@ -80,6 +79,12 @@ fn default_name(config: &Config) -> String {
         of_day / 60 % 60,
         of_day % 60
     )
+}
+
+/// `name`, or with a number behind it where two runs begin in the same second.
+fn unused(runs: &Path, name: &str) -> PathBuf {
+    let numbered = (2..).map(|number| runs.join(format!("{name}-{number}")));
+    std::iter::once(runs.join(name)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| runs.join(name))
 }
 
 /// Year, month and day of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date

@@ -1,0 +1,88 @@
+//! The binary, as a person calls it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn patchtst(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_patchtst"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(output: &Output) -> (String, String) {
+    (String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into())
+}
+
+#[test]
+fn train_eval_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = patchtst(folder.path(), arguments);
+        let (out, err) = text(&output);
+        assert!(output.status.success(), "{arguments:?}\n{out}\n{err}");
+        (out, err)
+    };
+    let (out, err) = run(&[
+        "train",
+        "--preset",
+        "tiny",
+        "--device",
+        "cpu",
+        "--set",
+        "model.attention=vanilla",
+        "runtime.name=first",
+        "runtime.cache=off",
+        "train.epochs=1",
+        "data.max_windows=128",
+    ]);
+    assert!(out.contains("published*") && out.contains("runs/first"), "{out}");
+    assert!(err.contains("epoch   1/1"), "{err}");
+    let (out, _) = run(&["eval", "--run", "runs/first", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let metrics: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("runs/first/metrics.json")).unwrap()).unwrap();
+    let (found, expected) = (&json["test"]["complete"]["mse"], &metrics["test"]["mse"]);
+    assert!((found.as_f64().unwrap() - expected.as_f64().unwrap()).abs() < 1e-9, "{found} {expected}");
+    run(&["forecast", "--run", "runs/first", "--output", "next.csv", "--plot", "next.svg"]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("next.csv")).unwrap().lines().count(), 13);
+    // One more epoch of the finished run.
+    let (_, err) = run(&["train", "--resume", "runs/first", "train.epochs=2"]);
+    assert!(err.contains("epoch   2/2") && !err.contains("epoch   1/2"), "{err}");
+
+    let refused = patchtst(folder.path(), &["train", "--preset", "tiny", "runtime.name=first"]);
+    assert!(!refused.status.success());
+    assert!(text(&refused).1.contains("--resume"), "{}", text(&refused).1);
+}
+
+#[test]
+fn show_prints_the_shapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = patchtst(folder.path(), &["show", "--preset", "traffic", "--channels", "862"]);
+    let (out, err) = text(&output);
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains("20688 sequences x 16 heads = 331008 problems of 42 x 42"), "{out}");
+    assert!(out.contains("layer 3         queries and keys 24 wide, values 8"), "{out}");
+}
+
+#[test]
+fn mistakes_are_answered_without_a_trace_of_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, expected) in [
+        (&["train", "--set", "model.d_modle=8"][..], "did you mean `model.d_model`?"),
+        (&["train", "--preset", "ettm3"], "did you mean"),
+        (&["train", "data.dataset=nowhere"], "nowhere"),
+        (&["train", "--device", "gpu"], "expected auto, cpu, cuda"),
+        (&["train", "--device", "cpu:x"], "is not a number"),
+        (&["train", "train.batch_size=100000"], "windows"),
+        (&["eval", "--run", "nothing"], "nothing is not a run"),
+        (&["train", "--config", "missing.toml"], "missing.toml"),
+    ] {
+        let output = patchtst(folder.path(), arguments);
+        let (_, err) = text(&output);
+        assert!(!output.status.success(), "{arguments:?} succeeded");
+        assert!(err.contains(expected), "{arguments:?}: {err}");
+        assert!(!err.contains("panicked"), "{arguments:?}: {err}");
+    }
+}

@@ -1,0 +1,155 @@
+//! The parts of the model and the whole.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use tilewright_patchtst::PatchTst;
+use tilewright_patchtst::batch_norm::BatchNorm;
+use tilewright_patchtst::config::{AttentionKind, presets};
+use tilewright_patchtst::noise::{Noise, dropout};
+use tilewright_patchtst::patching::patches;
+use tilewright_patchtst::revin::RevIn;
+use tilewright_patchtst::tensors;
+use tilewright_patchtst::train::adam::Adam;
+use tilewright_patchtst::train::schedule::StepRate;
+use tilewright_patchtst::train::step::step;
+use tilewright_patchtst::train::training_loop::learned;
+
+use crate::support::{assert_close, random, values};
+
+#[test]
+fn shapes_for_shared_and_individual_heads() {
+    let device = Device::flex();
+    for individual in [false, true] {
+        let mut config = presets::by_name("tiny").unwrap().model;
+        config.attention = AttentionKind::Vanilla;
+        config.individual_head = individual;
+        config.revin_affine = individual;
+        config.subtract_last = individual;
+        let model = PatchTst::new(&config, 3, 1, &device);
+        let y = model.forward(random([5, 3, config.context], 2, &device), None);
+        assert_eq!(y.dims(), [5, 3, config.horizon]);
+        assert!(values(&y).iter().all(|v| v.is_finite()));
+    }
+}
+
+#[test]
+fn parameter_count_of_the_paper_configurations() {
+    // Counted by hand from the official code for ETTh1: embedding 16*16+16, position 42*16, per
+    // layer 4 (16*16+16) + 2*2*16 + (16*128+128) + (128*16+16), head 42*16*96+96.
+    let config = presets::by_name("etth1").unwrap().model;
+    assert_eq!(config.tokens(), 42);
+    let layer = 4 * (16 * 16 + 16) + 4 * 16 + (16 * 128 + 128) + (128 * 16 + 16);
+    let expected = (16 * 16 + 16) + 42 * 16 + 3 * layer + 42 * 16 * 96 + 96;
+    assert_eq!(learned(&PatchTst::new(&config, 7, 1, &Device::flex())), expected);
+}
+
+#[test]
+fn patches_overlap_and_the_end_is_repeated() {
+    let device = Device::flex();
+    let x = Tensor::<3>::from_data(TensorData::new((0..10).map(|v| v as f32).collect(), [1, 1, 10]), &device);
+    let cut = patches(x.clone(), 4, 2, true);
+    assert_eq!(cut.dims(), [1, 1, 5, 4]);
+    assert_eq!(&values(&cut)[16..], [8.0, 9.0, 9.0, 9.0]);
+    let cut = patches(x, 4, 2, false);
+    assert_eq!(cut.dims(), [1, 1, 4, 4]);
+    assert_eq!(&values(&cut)[..8], [0.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0, 5.0]);
+}
+
+#[test]
+fn revin_comes_back() {
+    let device = Device::flex();
+    for (affine, subtract_last) in [(false, false), (true, false), (false, true), (true, true)] {
+        let revin = RevIn::new(2, affine, subtract_last, &device);
+        let x = random([3, 2, 20], 4, &device) * 7.0 + 100.0;
+        let (normal, window) = revin.normalise(x.clone());
+        let deviation = values(&normal.clone().square().mean());
+        if !subtract_last {
+            assert!((deviation[0] - 1.0).abs() < 1e-2, "{deviation:?}");
+            assert!(values(&normal.clone().mean())[0].abs() < 1e-4);
+        } else {
+            let last = values(&normal.clone().narrow(2, 19, 1));
+            assert!(last.iter().all(|v| v.abs() < 1e-4), "{last:?}");
+        }
+        assert_close(&values(&revin.denormalise(normal, window)), &values(&x), 1e-5);
+    }
+}
+
+#[test]
+fn batch_norm_follows_the_batches_as_pytorch_does() {
+    let device = Device::flex().autodiff();
+    let norm = BatchNorm::new(2, &device);
+    // Columns 1..4 and 10, 10, 10, 14: means 2.5 and 11, unbiased variances 5/3 and 4.
+    let x = [1.0_f32, 10.0, 2.0, 10.0, 3.0, 10.0, 4.0, 14.0];
+    let x = Tensor::<2>::from_data(TensorData::new(x.to_vec(), [4, 2]), &device);
+    let y = values(&norm.forward(x, true));
+    assert_close(&values(&norm.running_mean.value()), &[0.25, 1.1], 1e-6);
+    assert_close(&values(&norm.running_var.value()), &[0.9 + 0.1 * 5.0 / 3.0, 0.9 + 0.4], 1e-6);
+    let deviation = (1.25_f32 + 1e-5).sqrt();
+    assert_close(&[y[0], y[6]], &[-1.5 / deviation, 1.5 / deviation], 1e-6);
+    // In inference the running statistics are used and left alone.
+    let norm = norm.valid();
+    let x = Tensor::<2>::from_data(TensorData::new(vec![0.25_f32, 1.1], [1, 2]), &Device::flex());
+    assert_close(&values(&norm.forward(x, false)), &[0.0, 0.0], 1e-6);
+    assert_close(&values(&norm.running_mean.value()), &[0.25, 1.1], 1e-6);
+}
+
+#[test]
+fn masks_are_a_function_of_seed_and_step() {
+    let device = Device::flex();
+    let x = Tensor::<1>::ones([40_000], &device);
+    let draw = |seed, step| values(&dropout(x.clone(), 0.3, Some(&Noise::new(seed, step, &device))));
+    let first = draw(1, 5);
+    assert_eq!(first, draw(1, 5));
+    assert_ne!(first, draw(1, 6));
+    assert_ne!(first, draw(2, 5));
+    let kept = first.iter().filter(|v| **v > 0.0).count() as f32 / first.len() as f32;
+    assert!((kept - 0.7).abs() < 0.01, "{kept}");
+    assert!(first.iter().all(|v| *v == 0.0 || (*v - 1.0 / 0.7).abs() < 1e-6));
+    assert_eq!(values(&dropout(x.clone(), 0.3, None)), values(&x));
+}
+
+#[test]
+fn a_tiny_batch_is_learned_by_heart() {
+    let device = Device::flex();
+    let mut config = presets::by_name("tiny").unwrap().model;
+    config.attention = AttentionKind::Vanilla;
+    config.dropout = 0.0;
+    let (x, y) = (random([4, 2, config.context], 7, &device), random([4, 2, config.horizon], 8, &device));
+    let autodiff = device.autodiff();
+    let mut model = PatchTst::new(&config, 2, 3, &autodiff);
+    let mut adam = Adam::new(0.999, 1e-8);
+    let rate = StepRate { learning_rate: 3e-3, beta1: 0.9 };
+    let mut losses = Vec::new();
+    for index in 0..300 {
+        let loss;
+        (model, loss) = step(model, &mut adam, x.clone(), y.clone(), None, rate, 1, index, &autodiff);
+        losses.push(values(&loss)[0]);
+    }
+    assert!(losses[0] > 0.2, "{}", losses[0]);
+    assert!(losses[299] < 0.01, "{}", losses[299]);
+}
+
+#[test]
+fn every_parameter_is_trained() {
+    let device = Device::flex();
+    let mut config = presets::by_name("tiny").unwrap().model;
+    config.attention = AttentionKind::Vanilla;
+    config.revin_affine = true;
+    let (x, y) = (random([4, 2, config.context], 7, &device), random([4, 2, config.horizon], 8, &device));
+    let autodiff = device.autodiff();
+    let model = PatchTst::new(&config, 2, 3, &autodiff);
+    let before = tensors::of_module(&model);
+    let rate = StepRate { learning_rate: 1e-2, beta1: 0.9 };
+    let (model, _) = step(model, &mut Adam::new(0.999, 1e-8), x, y, None, rate, 1, 0, &autodiff);
+    for (name, data) in tensors::of_module(&model) {
+        assert_ne!(data, before[&name], "{name} did not move");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_weights() {
+    let config = presets::by_name("tiny").unwrap().model;
+    let weights = |seed| tensors::of_module(&PatchTst::new(&config, 2, seed, &Device::flex()));
+    assert_eq!(weights(1), weights(1));
+    assert_ne!(weights(1), weights(2));
+}
