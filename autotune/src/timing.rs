@@ -1,9 +1,14 @@
 //! Device time of short calls.
 //!
 //! A call of ten microseconds cannot be timed alone: a window holds several, queued without
-//! waiting. What one call leaves in the second-level cache must not help the next, so windows
-//! start with a cache full of something else, and the calls of a window use different tensors
-//! (see [`workload`](crate::workload)).
+//! waiting. Queueing a call may take the host longer than running it takes the device; so that the
+//! device never waits within a window, it is kept busy in front of it until all calls are queued.
+//! What keeps it busy also fills the second-level cache with something else, and the calls of a
+//! window use different tensors (see [`workload`](crate::workload)): no call finds in the cache
+//! what another left there.
+
+use std::cell::Cell;
+use std::time::Instant;
 
 use cubecl::client::Client;
 use cubecl::prelude::*;
@@ -26,6 +31,10 @@ pub enum TimingError {
 
 /// Larger than the second-level cache of any GPU of 2026.
 const EVICTION_BYTES: usize = 256 << 20;
+/// What writing them takes, at least.
+const EVICTION_NANOSECONDS: f64 = 50_000.0;
+/// The most times that they are written in front of a window: 20 ms and more.
+const MOST_EVICTIONS: usize = 400;
 /// Shorter windows are mostly the distance between two events.
 const WINDOW_NANOSECONDS: f64 = 200_000.0;
 /// The most calls in a window.
@@ -37,6 +46,8 @@ pub struct Timer {
     gpu: bool,
     /// Written between windows; a CPU's caches are left as they are.
     eviction: Option<cubecl::server::Handle>,
+    /// Nanoseconds that queueing a call took the host of late.
+    queueing: Cell<f64>,
 }
 
 impl Timer {
@@ -44,7 +55,7 @@ impl Timer {
     pub fn new(client: &Client) -> Self {
         let gpu = !Device::of(client).is_cpu();
         let eviction = gpu.then(|| client.empty(EVICTION_BYTES));
-        Self { client: client.clone(), gpu, eviction }
+        Self { client: client.clone(), gpu, eviction, queueing: Cell::new(0.0) }
     }
 
     /// The device.
@@ -53,27 +64,37 @@ impl Timer {
     }
 
     /// Nanoseconds of one call, as a mean over a window of `calls`. The number of the call is
-    /// passed on.
+    /// passed on. What the calls return is kept to the end of the window: results that were
+    /// dropped would hand their memory, still in the cache, to the next call.
     ///
     /// # Errors
     ///
     /// A call fails, or the device takes no time stamps.
-    pub fn window<E>(
+    pub fn window<T, E>(
         &self,
         calls: usize,
-        mut call: impl FnMut(usize) -> Result<(), E> + Send,
+        call: impl FnMut(usize) -> Result<T, E> + Send,
     ) -> Result<f64, TimingError>
     where
+        T: Send + 'static,
         E: Into<TimingError> + Send + 'static,
     {
-        self.evict();
-        let ((), duration) = {
-            let (outcome, duration) = self
-                .client
-                .profile(move || (0..calls).try_for_each(&mut call), "window")
-                .map_err(|error| TimingError::Device(format!("{error:?}")))?;
-            (outcome.map_err(Into::into)?, duration)
-        };
+        self.occupy(calls);
+        let ((outcome, queueing), duration) = self
+            .client
+            .profile(
+                move || {
+                    let started = Instant::now();
+                    let outcome: Result<Vec<T>, E> = (0..calls).map(call).collect();
+                    (outcome, started.elapsed())
+                },
+                "window",
+            )
+            .map_err(|error| TimingError::Device(format!("{error:?}")))?;
+        let _kept = outcome.map_err(Into::into)?;
+        let queueing = queueing.as_nanos() as f64 / calls.max(1) as f64;
+        // The longest of late: a hiccup is forgotten after a while.
+        self.queueing.set(queueing.max(0.8 * self.queueing.get()));
         let ticks = cubecl::future::block_on(duration.resolve()).ok_or(TimingError::Nothing)?;
         let nanoseconds = ticks.duration().as_nanos() as f64;
         if nanoseconds == 0.0 {
@@ -91,9 +112,13 @@ impl Timer {
         ((WINDOW_NANOSECONDS / nanoseconds.max(1.0)).ceil() as usize).clamp(1, MOST_CALLS)
     }
 
-    fn evict(&self) {
-        if let Some(buffer) = &self.eviction {
-            const UNITS: u32 = 256;
+    /// Fills the cache, as often as it takes until `calls` calls are queued.
+    fn occupy(&self, calls: usize) {
+        const UNITS: u32 = 256;
+        let Some(buffer) = &self.eviction else { return };
+        let queueing = 1.5 * self.queueing.get() * calls as f64;
+        let times = (queueing / EVICTION_NANOSECONDS).ceil() as usize;
+        for _ in 0..times.clamp(1, MOST_EVICTIONS) {
             // SAFETY: the kernel stays within the length that is passed.
             unsafe {
                 fill::launch_unchecked(

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use tilewright::language::AnyVariant;
 use tilewright::{
-    AttentionError, AttentionOptions, AttentionOutput, DType, Pass, Plan, Problem, Strided,
-    attention, attention_backward,
+    AttentionError, AttentionGradients, AttentionOptions, AttentionOutput, DType, Pass, Plan,
+    Problem, Strided, attention, attention_backward,
 };
 
 /// How the tensors of a workload lie in memory.
@@ -52,6 +52,14 @@ struct Set {
     v: Strided,
     /// What the backward pass needs.
     forward: Option<(AttentionOutput, Strided)>,
+}
+
+/// What a call returned; its memory is free again when this is dropped.
+pub enum Kept {
+    /// Of a forward pass.
+    Output(AttentionOutput),
+    /// Of a backward pass.
+    Gradients(AttentionGradients),
 }
 
 /// A problem with tensors to run it on.
@@ -119,19 +127,20 @@ impl Workload {
     /// # Errors
     ///
     /// The plan cannot run the problem.
-    pub fn call(&self, nth: usize, plan: Option<Plan>) -> Result<(), AttentionError> {
+    pub fn call(&self, nth: usize, plan: Option<Plan>) -> Result<Kept, AttentionError> {
         let Set { q, k, v, forward } = &self.sets[nth % self.sets.len()];
         let options = options(&self.problem, plan);
         match forward {
             None => {
-                attention(&self.client, q, k, v, &self.variant, &options)?;
+                let output = attention(&self.client, q, k, v, &self.variant, &options)?;
+                Ok(Kept::Output(output))
             }
             Some((output, d_out)) => {
                 let variant = &self.variant;
-                attention_backward(&self.client, q, k, v, output, d_out, variant, &options)?;
+                attention_backward(&self.client, q, k, v, output, d_out, variant, &options)
+                    .map(Kept::Gradients)
             }
         }
-        Ok(())
     }
 
     /// Runs one call and waits for its result: an error of the device shows here.
@@ -177,7 +186,11 @@ fn tensor(
         DType::F16 => normal.flat_map(|x: f32| f16::from_f32(x).to_le_bytes()).collect(),
         DType::Bf16 => normal.flat_map(|x: f32| bf16::from_f32(x).to_le_bytes()).collect(),
     };
-    let bytes: Vec<u8> = block.iter().copied().cycle().take(len * dtype.bytes()).collect();
+    let mut bytes = Vec::with_capacity(len * dtype.bytes());
+    while bytes.len() < len * dtype.bytes() {
+        let missing = len * dtype.bytes() - bytes.len();
+        bytes.extend_from_slice(&block[..missing.min(block.len())]);
+    }
     let handle = client.create_from_slice(&bytes);
     Strided { handle, shape, strides: order.strides(shape), dtype }
 }

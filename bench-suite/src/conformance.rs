@@ -20,9 +20,21 @@ pub struct ConformanceArgs {
     /// Only cases whose description contains this, as in "bf16" or "causal"
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// Only this part of the cases, as in 1/4, to share them out
+    #[arg(long, default_value = "1/1", value_name = "I/N", value_parser = part)]
+    pub part: (usize, usize),
     /// A file for the report, as JSON
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `1/4` is the first of four.
+fn part(text: &str) -> std::result::Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match numbers {
+        Some((i, n)) if (1..=n).contains(&i) => Ok((i - 1, n)),
+        _ => Err("write 1/4 for the first of four parts".to_owned()),
+    }
 }
 
 /// Runs the suite, prints and writes the report.
@@ -37,7 +49,13 @@ pub fn run(args: &ConformanceArgs) -> Result<()> {
     if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}") {
         bar.set_style(style);
     }
-    let options = Options { filter: args.filter.clone(), ..Options::new(args.level) };
+    let options = Options {
+        filter: args.filter.clone(),
+        part: args.part,
+        // Once is enough.
+        special: args.part.0 == 0,
+        ..Options::new(args.level)
+    };
     let report = run_suite(&client, &options, |progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);

@@ -194,10 +194,10 @@ pub fn forward(
         let (weights, row_lse) = row.softmax();
         let (b, h, i) = (row.batch, row.head, row.query);
         *lse.at_mut([b, h, i, 0]) = row_lse;
-        for key in 0..keys {
+        for (key, weight) in weights.into_iter().enumerate() {
             *scores.at_mut([b, h, i, key]) = row.scores[key];
             for d in 0..value_dim {
-                *out.at_mut([b, h, i, d]) += weights[key] * v.at([b, kv_head, key, d]);
+                *out.at_mut([b, h, i, d]) += weight * v.at([b, kv_head, key, d]);
             }
         }
     });

@@ -5,6 +5,8 @@ use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Device, Tensor};
 
 use crate::ops;
+use crate::ops::in_place;
+use crate::pass::{TrainingPass, on_host};
 
 /// As `torch.nn.BatchNorm1d`: the batch is normalised by its biased variance, the running variance
 /// follows the unbiased one.
@@ -33,24 +35,28 @@ impl BatchNorm {
     }
 
     /// `[rows, features] -> [rows, features]`; in training the running statistics move.
-    pub fn forward(&self, x: Tensor<2>, training: bool) -> Tensor<2> {
-        if !training {
+    pub fn forward(&self, x: Tensor<2>, pass: Option<&TrainingPass>) -> Tensor<2> {
+        let Some(pass) = pass else {
             let scale = self.gamma.val() * (self.running_var.value() + EPSILON).sqrt().recip();
             let shift = self.beta.val() - self.running_mean.value() * scale.clone();
             return x * scale.unsqueeze() + shift.unsqueeze();
-        }
+        };
         let rows = x.dims()[0];
         let normed = ops::batch_norm_train(x, self.gamma.val(), self.beta.val(), EPSILON);
         let unbiased = rows as f64 / (rows.max(2) - 1) as f64;
-        follow(&self.running_mean, normed.mean, 1.0);
-        follow(&self.running_var, normed.variance, unbiased);
+        follow(&self.running_mean, normed.mean, 1.0, pass);
+        follow(&self.running_var, normed.variance, unbiased, pass);
         normed.output
     }
 }
 
-fn follow(state: &RunningState<Tensor<1>>, batch: Tensor<1>, factor: f64) {
-    let batch = batch.without_autodiff() * (MOMENTUM * factor);
-    state.update(state.value() * (1.0 - MOMENTUM) + batch);
+fn follow(state: &RunningState<Tensor<1>>, batch: Tensor<1>, factor: f64, pass: &TrainingPass) {
+    let (running, batch) = (state.value(), batch.without_autodiff());
+    if !on_host(&running.device()) {
+        pass.hold(in_place::follow(&running, batch, MOMENTUM, factor));
+        return;
+    }
+    state.update(running * (1.0 - MOMENTUM) + batch * (MOMENTUM * factor));
     // Without this the value would lag one update behind, and a checkpoint with it.
     state.value_sync();
 }

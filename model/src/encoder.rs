@@ -8,7 +8,7 @@ use crate::attention::{Residual, attend};
 use crate::batch_norm::BatchNorm;
 use crate::config::ModelConfig;
 use crate::linear::Linear;
-use crate::noise::{Noise, dropout};
+use crate::pass::{TrainingPass, dropout};
 use crate::ops;
 
 /// One layer (`TSTEncoderLayer` in the official code).
@@ -46,7 +46,7 @@ impl EncoderLayer {
         tokens: usize,
         config: &ModelConfig,
         residual: Option<&mut Residual>,
-        noise: Option<&Noise>,
+        pass: Option<&TrainingPass>,
     ) -> Tensor<2> {
         let [rows, d] = x.dims();
         let heads = |t: Tensor<2>| {
@@ -63,11 +63,11 @@ impl EncoderLayer {
         // The official code drops twice here: in `to_out` and in `dropout_attn`. Two independent
         // masks are one mask with the product of their probabilities.
         let twice = 1.0 - (1.0 - config.dropout).powi(2);
-        let x = self.attention_norm.forward(x + dropout(attended, twice, noise), noise.is_some());
+        let x = self.attention_norm.forward(x + dropout(attended, twice, pass), pass);
 
-        let hidden = dropout(ops::gelu(self.expand.forward(x.clone())), config.dropout, noise);
-        let branch = dropout(self.contract.forward(hidden), config.dropout, noise);
-        self.feed_forward_norm.forward(x + branch, noise.is_some())
+        let hidden = dropout(ops::gelu(self.expand.forward(x.clone())), config.dropout, pass);
+        let branch = dropout(self.contract.forward(hidden), config.dropout, pass);
+        self.feed_forward_norm.forward(x + branch, pass)
     }
 }
 
@@ -83,10 +83,10 @@ impl Encoder {
     }
 
     /// `x`: `[sequences * tokens, d_model]`, and so the result.
-    pub fn forward(&self, mut x: Tensor<2>, tokens: usize, config: &ModelConfig, noise: Option<&Noise>) -> Tensor<2> {
+    pub fn forward(&self, mut x: Tensor<2>, tokens: usize, config: &ModelConfig, pass: Option<&TrainingPass>) -> Tensor<2> {
         let mut residual = config.residual_attention.then(Residual::default);
         for layer in &self.layers {
-            x = layer.forward(x, tokens, config, residual.as_mut(), noise);
+            x = layer.forward(x, tokens, config, residual.as_mut(), pass);
         }
         x
     }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::ModelConfig;
 use crate::linear::{Linear, uniform};
-use crate::noise::{Noise, dropout};
+use crate::pass::{TrainingPass, dropout};
 
 /// One head for all channels, or one for each.
 ///
@@ -42,7 +42,7 @@ impl Head {
     }
 
     /// `x`: `[batch * channels, features]` to `[batch, channels, horizon]`.
-    pub fn forward(&self, x: Tensor<2>, channels: usize, rate: f64, noise: Option<&Noise>) -> Tensor<3> {
+    pub fn forward(&self, x: Tensor<2>, channels: usize, rate: f64, pass: Option<&TrainingPass>) -> Tensor<3> {
         let [rows, features] = x.dims();
         let batch = rows / channels;
         let y = match (&self.shared, &self.weights, &self.biases) {
@@ -57,6 +57,6 @@ impl Head {
             }
             _ => unreachable!("a head is shared or individual"),
         };
-        dropout(y, rate, noise)
+        dropout(y, rate, pass)
     }
 }

@@ -10,7 +10,7 @@ use crate::config::ModelConfig;
 use crate::encoder::Encoder;
 use crate::head::Head;
 use crate::linear::{Linear, uniform};
-use crate::noise::{Noise, dropout};
+use crate::pass::{TrainingPass, dropout};
 use crate::patching::patches;
 use crate::revin::RevIn;
 
@@ -47,9 +47,9 @@ impl PatchTst {
 
     /// `x`: `[batch, channels, context]` to `[batch, channels, horizon]`.
     ///
-    /// With `noise` this is a training pass: dropout is on and batch normalisation uses, and
+    /// With `pass` this is a training pass: dropout is on and batch normalisation uses, and
     /// remembers, the batch's statistics.
-    pub fn forward(&self, x: Tensor<3>, noise: Option<&Noise>) -> Tensor<3> {
+    pub fn forward(&self, x: Tensor<3>, pass: Option<&TrainingPass>) -> Tensor<3> {
         let config = &self.config;
         let [batch, channels, _] = x.dims();
         let (x, window) = match &self.revin {
@@ -66,11 +66,11 @@ impl PatchTst {
 
         let x = self.embedding.forward(x.reshape([rows, config.patch_len]));
         let x = x.reshape([sequences, tokens, config.d_model]) + self.position.val().unsqueeze();
-        let x = dropout(x, config.dropout, noise).reshape([rows, config.d_model]);
-        let x = self.encoder.forward(x, tokens, config, noise);
+        let x = dropout(x, config.dropout, pass).reshape([rows, config.d_model]);
+        let x = self.encoder.forward(x, tokens, config, pass);
 
         let x = x.reshape([sequences, tokens * config.d_model]);
-        let y = self.head.forward(x, channels, config.head_dropout, noise);
+        let y = self.head.forward(x, channels, config.head_dropout, pass);
         match window {
             Some((revin, window)) => revin.denormalise(y, window),
             None => y,

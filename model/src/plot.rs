@@ -25,9 +25,11 @@ pub struct Panel {
 
 /// Panels below each other.
 pub fn forecast(path: &Path, heading: &str, panels: &[Panel]) -> Result<()> {
-    let height = 60 + 210 * panels.len().max(1) as u32;
+    let height = 80 + 210 * panels.len().max(1) as u32;
     draw(path, (960, height), |root| {
         let root = root.titled(heading, ("sans-serif", 20)).map_err(fault)?;
+        let (legend, root) = root.split_vertically(24);
+        draw_legend(&legend, panels.iter().any(|panel| !panel.truth.is_empty()))?;
         for (area, panel) in root.split_evenly((panels.len().max(1), 1)).iter().zip(panels) {
             draw_panel(area, panel)?;
         }
@@ -36,6 +38,20 @@ pub fn forecast(path: &Path, heading: &str, panels: &[Panel]) -> Result<()> {
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// One line for all panels, so that no panel hides its curves behind a box.
+fn draw_legend(area: &Area<'_>, with_truth: bool) -> Result<()> {
+    let entries = [("context", CONTEXT, 1, true), ("truth", TRUTH, 1, with_truth), ("forecast", FORECAST, 2, true)];
+    let mut left = 64;
+    for (name, color, width, shown) in entries {
+        if shown {
+            area.draw(&PathElement::new([(left, 12), (left + 24, 12)], color.stroke_width(width))).map_err(fault)?;
+            area.draw(&Text::new(name, (left + 30, 5), ("sans-serif", 14))).map_err(fault)?;
+            left += 120;
+        }
+    }
+    Ok(())
+}
 
 fn draw_panel(area: &Area<'_>, panel: &Panel) -> Result<()> {
     // The context is shown as far back as twice the forecast is long.
@@ -70,27 +86,13 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Result<()> {
         last.map(|y| (0.0, y)).into_iter().chain(values).collect::<Vec<_>>()
     };
     let lines = [
-        ("context", CONTEXT, 1, past),
-        ("truth", TRUTH, 1, if panel.truth.is_empty() { Vec::new() } else { future(&panel.truth) }),
-        ("forecast", FORECAST, 2, future(&panel.forecast)),
+        (CONTEXT, 1, past),
+        (TRUTH, 1, if panel.truth.is_empty() { Vec::new() } else { future(&panel.truth) }),
+        (FORECAST, 2, future(&panel.forecast)),
     ];
-    for (name, color, width, points) in lines {
-        if points.is_empty() {
-            continue;
-        }
-        chart
-            .draw_series(LineSeries::new(points, color.stroke_width(width)))
-            .map_err(fault)?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+    for (color, width, points) in lines {
+        chart.draw_series(LineSeries::new(points, color.stroke_width(width))).map_err(fault)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 12))
-        .draw()
-        .map_err(fault)?;
     Ok(())
 }
 
@@ -132,7 +134,12 @@ pub fn losses(path: &Path, rows: &[EpochRow]) -> Result<()> {
                 .label(name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
         }
-        chart.configure_series_labels().background_style(WHITE.mix(0.8)).draw().map_err(fault)?;
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE.mix(0.8))
+            .draw()
+            .map_err(fault)?;
         Ok(())
     })
 }

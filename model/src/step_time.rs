@@ -3,18 +3,16 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use burn::tensor::Tensor;
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::linear::uniform;
 use crate::patchtst::PatchTst;
 use crate::runtime;
 use crate::train::adam::Adam;
 use crate::train::schedule::Schedule;
-use crate::train::step::step;
+use crate::train::step::{BatchShape, Stepper};
 use crate::train::training_loop::learned;
 
 /// What was measured.
@@ -29,6 +27,10 @@ pub struct StepTime {
     pub parameters: usize,
     /// From opening the device to the end of the first step.
     pub time_to_first_step_seconds: f64,
+    /// Of the ten steps after it, in which a GPU's step is recorded.
+    pub settling_seconds: f64,
+    /// Whether steps were replayed from a recording.
+    pub recorded: bool,
     /// Median over windows of steps; the device is waited for between windows only.
     pub median_step_ms: f64,
     pub fastest_window_ms: f64,
@@ -38,7 +40,7 @@ pub struct StepTime {
 }
 
 /// Steps in one window.
-const WINDOW: usize = 5;
+const WINDOW: usize = 10;
 
 /// Trains on made data of the preset's shapes.
 pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> Result<StepTime> {
@@ -46,43 +48,46 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
     let runtime = runtime::open(&config.runtime)?;
     let device = runtime.device.clone().autodiff();
     let batch = config.train.batch_size;
-    let mut model = PatchTst::new(&config.model, channels, config.train.seed, &device);
-    let mut adam = Adam::new(config.train.beta2, config.train.epsilon);
+    let model = PatchTst::new(&config.model, channels, config.train.seed, &device);
+    let parameters = learned(&model);
+    let adam = Adam::new(config.train.beta2, config.train.epsilon);
     let schedule = Schedule::new(&config.train, steps.max(1));
     // The same numbers on every device, so that losses can be compared.
     let mut rng = ChaCha8Rng::seed_from_u64(config.train.seed);
-    let mut make = |time| -> Tensor<3> {
-        uniform([batch, time, channels], 1.0, &mut rng, &runtime.device).swap_dims(1, 2)
+    let mut make = |time: usize| -> Vec<f32> {
+        (0..batch * time * channels).map(|_| rng.random_range(-1.0..1.0)).collect()
     };
     let (x, y) = (make(config.model.context), make(config.model.horizon));
-    let mut index = 0;
-    let mut one = |model: PatchTst| {
-        let rate = schedule.at(index);
-        let (model, loss) =
-            step(model, &mut adam, x.clone(), y.clone(), None, rate, config.train.seed, index, &device);
-        index += 1;
-        (model, loss)
+    let shape = BatchShape {
+        batch,
+        context: config.model.context,
+        horizon: config.model.horizon,
+        channels,
+        channels_out: channels,
+        output: None,
     };
-    let mut loss;
-    (model, loss) = one(model);
-    let _ = loss.into_data();
+    let mut stepper = Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+    let mut index = 0;
+    let mut run = |stepper: &mut Stepper, count: usize| -> Result<f32> {
+        for _ in 0..count {
+            stepper.step(x.clone(), y.clone(), schedule.at(index), index)?;
+            index += 1;
+        }
+        let losses = stepper.read_losses()?;
+        runtime.device.sync()?;
+        Ok(losses.last().copied().unwrap_or(f32::NAN))
+    };
+    run(&mut stepper, 1)?;
     let first = began.elapsed().as_secs_f64();
-    // The second step meets what the first did not: moments that exist, buffers that are reused.
-    for _ in 0..WINDOW {
-        (model, loss) = one(model);
-        let _ = loss.into_data();
-    }
+    // The next steps meet what the first did not: moments that exist, a step being recorded.
+    let clock = Instant::now();
+    run(&mut stepper, 2 * WINDOW)?;
+    let settling = clock.elapsed().as_secs_f64();
     let mut windows = Vec::new();
     let mut last = f32::NAN;
     for _ in 0..steps.div_ceil(WINDOW) {
         let clock = Instant::now();
-        for i in 0..WINDOW {
-            (model, loss) = one(model);
-            if i + 1 == WINDOW {
-                last = loss.into_scalar::<f32>();
-            }
-        }
-        runtime.device.sync()?;
+        last = run(&mut stepper, WINDOW)?;
         windows.push(clock.elapsed().as_secs_f64() * 1e3 / WINDOW as f64);
     }
     windows.sort_by(f64::total_cmp);
@@ -93,8 +98,10 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
         batch,
         channels,
         tokens: config.model.tokens(),
-        parameters: learned(&model),
+        parameters,
         time_to_first_step_seconds: first,
+        settling_seconds: settling,
+        recorded: stepper.is_recorded(),
         median_step_ms: windows[windows.len() / 2],
         fastest_window_ms: windows[0],
         slowest_window_ms: windows[windows.len() - 1],

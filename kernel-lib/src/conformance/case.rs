@@ -101,7 +101,10 @@ impl PlanPick {
                 .filter(|plan| plan.check(problem, device).is_ok())
                 .collect();
             // Kernels with many rows take a CPU seconds to compile; one case in six has them.
-            if device.is_cpu() && which % 6 != 0 && fitting.iter().any(|p| p.tile_rows <= 4) {
+            if device.is_cpu()
+                && !which.is_multiple_of(6)
+                && fitting.iter().any(|p| p.tile_rows <= 4)
+            {
                 fitting.retain(|plan| plan.tile_rows <= 4);
             }
             (!fitting.is_empty()).then(|| fitting[which as usize % fitting.len()])

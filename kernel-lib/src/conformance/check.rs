@@ -31,6 +31,8 @@ struct Comparison {
     allowed: f64,
 }
 
+/// Results of a run by name, as numbers.
+type Results = Vec<(&'static str, HostTensor)>;
 /// All bits of a run's results.
 type Bits = Vec<(&'static str, Vec<u8>)>;
 
@@ -60,7 +62,7 @@ pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionEr
     let (forward, forward_plan) = options(Pass::Forward)?;
     let (backward, backward_plan) = options(Pass::Backward)?;
 
-    let run = || -> Result<(Vec<(&'static str, HostTensor)>, Bits), AttentionError> {
+    let run = || -> Result<(Results, Bits), AttentionError> {
         let DeviceInputs { q, k, v, d_out } = &on_device;
         let sizes = [q, k, v, d_out].map(|t| t.len() * t.dtype.bytes());
         soil(client, &sizes);
@@ -112,11 +114,7 @@ pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionEr
     Ok(Outcome { plans: [forward_plan, backward_plan], worst, failure })
 }
 
-fn compare(
-    case: &Case,
-    inputs: &Inputs,
-    results: Vec<(&'static str, HostTensor)>,
-) -> Vec<Comparison> {
+fn compare(case: &Case, inputs: &Inputs, results: Results) -> Vec<Comparison> {
     let Inputs { q, k, v, d_out } = inputs;
     // The number that the kernels were given, not the one it was rounded from.
     let scale = f64::from(case.scale.unwrap_or(1.0 / (case.size.head_dim as f32).sqrt()));
@@ -161,7 +159,8 @@ fn first_difference(got: &HostTensor, reference: &HostTensor, allowed: f64) -> S
     let mut first = None;
     HostTensor::from_fn(got.shape, |index| {
         let (g, r) = (got.at(index), reference.at(index));
-        if g != r && !((g - r).abs() <= allowed) && !(g.is_nan() && r.is_nan()) {
+        let close = g == r || (g - r).abs() <= allowed || (g.is_nan() && r.is_nan());
+        if !close {
             off += 1;
             first.get_or_insert((index, g, r));
         }

@@ -152,6 +152,8 @@ pub struct RuntimeConfig {
     pub device: String,
     /// How hard Burn searches for the fastest of its own kernels (matrix products, reductions).
     pub autotune: AutotuneEffort,
+    /// On a GPU, record a training step once and replay it as one CUDA graph.
+    pub graph: bool,
     /// Folder of the compiled-kernel cache; `off` for none, `auto` for the user's cache folder.
     pub cache: String,
     /// Folder that holds the runs.

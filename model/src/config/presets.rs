@@ -101,6 +101,7 @@ fn official(dataset: &str, model: ModelConfig, batch_size: usize, patience: usiz
         runtime: RuntimeConfig {
             device: "auto".into(),
             autotune: AutotuneEffort::Off,
+            graph: true,
             cache: "auto".into(),
             runs: "runs".into(),
             name: String::new(),

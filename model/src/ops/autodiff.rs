@@ -129,6 +129,23 @@ impl<B: ModelBackend> Backward<B, 1> for GeluBackward {
     }
 }
 
+#[derive(Debug)]
+struct MaskedBackward;
+
+impl<B: ModelBackend> Backward<B, 1> for MaskedBackward {
+    /// `control`, the site and the probability.
+    type State = (T<B>, u32, f64);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = grads.consume::<B>(&ops.node);
+        let (control, site, keep) = ops.state;
+        let [for_x] = ops.parents;
+        if let Some(node) = for_x {
+            grads.register::<B>(node.id, B::masked(dy, control, site, keep));
+        }
+    }
+}
+
 impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
     fn linear_layer(x: T<Self>, weight: T<Self>, bias: T<Self>) -> T<Self> {
         let prepared =
@@ -178,6 +195,17 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
                 prepared.finish(kept, y)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(B::exact_gelu(x.into_primitive())),
+        }
+    }
+
+    fn masked(x: T<Self>, control: T<Self>, site: u32, keep: f64) -> T<Self> {
+        let control = control.into_primitive();
+        match MaskedBackward.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => {
+                let y = B::masked(x.into_primitive(), control.clone(), site, keep);
+                prepared.finish((control, site, keep), y)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::masked(x.into_primitive(), control, site, keep)),
         }
     }
 

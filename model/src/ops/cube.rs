@@ -12,7 +12,7 @@ use cubecl::prelude::{CubeCount, CubeDim};
 
 use super::columns::{self, Pass};
 use super::extension::ModelBackend;
-use super::fixed_kernels;
+use super::{fixed_kernels, mask};
 
 impl ModelBackend for CubeBackend {
     fn product(lhs: CubeTensor, rhs: CubeTensor) -> CubeTensor {
@@ -25,6 +25,25 @@ impl ModelBackend for CubeBackend {
             // Burn's operators return tensors, not results.
             Err(error) => panic!("matrix product: {error:?}"),
         }
+    }
+
+    fn masked(x: CubeTensor, control: CubeTensor, site: u32, keep: f64) -> CubeTensor {
+        let x = into_contiguous(x);
+        let (client, shape) = (x.client.clone(), x.shape());
+        let y = empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape.clone(), x.dtype);
+        let (count, dim) = elementwise(shape.num_elements());
+        mask::masked::launch(
+            &client,
+            count,
+            dim,
+            x.into_tensor_arg(),
+            control.into_tensor_arg(),
+            y.clone().into_tensor_arg(),
+            site,
+            mask::threshold(keep),
+            (1.0 / keep) as f32,
+        );
+        y
     }
 
     fn column_sums(x: CubeTensor) -> CubeTensor {
@@ -43,6 +62,11 @@ impl ModelBackend for CubeBackend {
     ) -> (CubeTensor, CubeTensor) {
         reduce(Pass::Normalised, x, Some([mean, inverse, dy]))
     }
+}
+
+/// One unit for each element. Grids are widest along x.
+pub(super) fn elementwise(elements: usize) -> (CubeCount, CubeDim) {
+    (CubeCount::Static(elements.div_ceil(UNITS) as u32, 1, 1), CubeDim::new_1d(UNITS as u32))
 }
 
 /// Units in a cube.

@@ -7,7 +7,7 @@ use burn::tensor::Shape;
 
 /// A backend that has the model's operators.
 ///
-/// The first four are primitives; the others are made of them and are what the model calls.
+/// The first five are primitives; the others are made of them and are what the model calls.
 #[backend_extension(Cube, Flex, Autodiff, Fusion)]
 pub trait ModelBackend: Backend {
     /// `[.., m, k] x [.., k, n] -> [.., m, n]`, any strides.
@@ -31,6 +31,12 @@ pub trait ModelBackend: Backend {
         inverse: FloatTensor<Self>,
         dy: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// `x` with each element kept with probability `keep` and divided by it. The mask is a function
+    /// of `control`'s seed, of `site` and of the element's place, so the backward pass is the same
+    /// operator on the gradient, and no mask is stored.
+    #[fusion(meta = |x, _control, _site, _keep| x.clone())]
+    fn masked(x: FloatTensor<Self>, control: FloatTensor<Self>, site: u32, keep: f64) -> FloatTensor<Self>;
 
     /// `x W + b`
     #[fusion(default)]

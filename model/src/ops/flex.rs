@@ -1,10 +1,12 @@
 //! The primitives on the CPU, in Burn's own operations.
 
-use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::TensorData;
 
 use super::extension::ModelBackend;
+use super::mask;
 
 type Host = FloatTensor<Flex>;
 
@@ -22,6 +24,20 @@ impl ModelBackend for Flex {
         let centred = Flex::float_sub(x, mean.clone());
         let variance = Flex::float_mean_dim(Flex::float_mul(centred.clone(), centred), 0);
         (mean, variance)
+    }
+
+    fn masked(x: Host, control: Host, site: u32, keep: f64) -> Host {
+        let control = control.to_contiguous();
+        let Some(control) = control.as_slice::<f32>() else {
+            panic!("the control values are f32");
+        };
+        let seed = mask::Seed::new(control, site);
+        let (threshold, scale) = (mask::threshold(keep), (1.0 / keep) as f32);
+        let values: Vec<f32> = (0..x.shape().num_elements())
+            .map(|index| if seed.kept(index as u32, threshold) { scale } else { 0.0 })
+            .collect();
+        let mask = Host::from_data(TensorData::new(values, x.shape()));
+        Flex::float_mul(x, mask)
     }
 
     fn normalised_sums(x: Host, mean: Host, inverse: Host, dy: Host) -> (Host, Host) {

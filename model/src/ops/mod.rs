@@ -11,9 +11,13 @@
 
 mod autodiff;
 mod columns;
+pub mod control;
 mod cube;
 mod extension;
 mod flex;
+pub mod in_place;
+mod mask;
+mod writes;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -57,6 +61,13 @@ pub fn batch_norm_train(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon
 /// The exact GELU, `x/2 (1 + erf(x/sqrt 2))`.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as ModelBackend>::exact_gelu(x.into_dispatch()))
+}
+
+/// `x` with each element kept with probability `keep`, by the seed in `control`; see
+/// [`TrainingPass`](crate::pass::TrainingPass), which counts the sites.
+pub fn masked<const D: usize>(x: Tensor<D>, control: Tensor<1>, site: u32, keep: f64) -> Tensor<D> {
+    let y = <Dispatch as ModelBackend>::masked(x.into_dispatch(), control.into_dispatch(), site, keep);
+    Tensor::from_dispatch(y)
 }
 
 static FIXED: AtomicBool = AtomicBool::new(true);

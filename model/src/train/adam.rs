@@ -10,6 +10,8 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
+use crate::ops::control;
+use crate::ops::in_place::{self, Token};
 use crate::tensors::{NamedTensors, Path};
 use crate::train::schedule::StepRate;
 
@@ -31,9 +33,15 @@ impl Adam {
         Self { beta2, epsilon, steps: 0, moments: HashMap::new() }
     }
 
-    /// One step; the model is moved through, so that its buffers can be reused.
-    pub fn step<M: Module>(&mut self, model: M, gradients: GradientsParams, rate: StepRate) -> M {
+    /// Counts a step, the `index`-th of the run from 0, and gives its control values.
+    pub fn advance(&mut self, seed: u64, index: u64, rate: StepRate) -> [f32; control::LENGTH] {
         self.steps += 1;
+        control::values(seed, index, rate, self.beta2, self.epsilon, self.steps)
+    }
+
+    /// The step that [`advance`](Self::advance) counted, where tensors are values; the model is
+    /// moved through.
+    pub fn step<M: Module>(&mut self, model: M, gradients: GradientsParams, rate: StepRate) -> M {
         let correction1 = 1.0 - rate.beta1.powi(self.steps);
         let correction2 = (1.0 - self.beta2.powi(self.steps)).sqrt();
         model.map(&mut Update {
@@ -45,6 +53,26 @@ impl Adam {
             moments: &mut self.moments,
             gradients,
         })
+    }
+
+    /// The same on a GPU, writing into the model's tensors and the moments; the rates are read from
+    /// `control` there.
+    pub fn step_in_place<M: Module>(
+        &mut self,
+        model: &M,
+        gradients: &mut GradientsParams,
+        control: &Tensor<1>,
+    ) -> Vec<Token> {
+        let mut update =
+            UpdateInPlace { beta2: self.beta2, moments: &mut self.moments, gradients, control, tokens: Vec::new() };
+        model.visit(&mut update);
+        update.tokens
+    }
+
+    /// Gives the moments, made if they do not exist, memory that [`step_in_place`](Self::step_in_place)
+    /// can write to.
+    pub fn pack<M: Module>(&mut self, model: &M) {
+        model.visit(&mut PackMoments { moments: &mut self.moments });
     }
 
     /// Steps taken.
@@ -101,6 +129,50 @@ impl ModuleMapper for Update<'_> {
         let (id, value, mapper) = param.consume();
         let value = value.without_autodiff() - change;
         Param::from_mapped_value(id, Tensor::from_inner(value).require_grad(), mapper)
+    }
+}
+
+struct UpdateInPlace<'a> {
+    beta2: f64,
+    moments: &'a mut HashMap<ParamId, Box<dyn Any + Send>>,
+    gradients: &'a mut GradientsParams,
+    control: &'a Tensor<1>,
+    tokens: Vec<Token>,
+}
+
+impl ModuleVisitor for UpdateInPlace<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let moments = self.moments.get(&param.id).and_then(|m| m.downcast_ref::<Moments<D>>());
+        if let (Some(gradient), Some(moments)) = (self.gradients.remove::<D>(param.id), moments) {
+            let value = param.val().without_autodiff();
+            let (first, second) = (&moments.first, &moments.second);
+            self.tokens.push(in_place::adam(&value, gradient, first, second, self.control, self.beta2));
+        }
+    }
+}
+
+struct PackMoments<'a> {
+    moments: &'a mut HashMap<ParamId, Box<dyn Any + Send>>,
+}
+
+impl ModuleVisitor for PackMoments<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        // Running statistics have no gradient and no moments.
+        if !value.is_require_grad() {
+            return;
+        }
+        let held = self.moments.remove(&param.id).and_then(|m| m.downcast::<Moments<D>>().ok());
+        let moments = match held {
+            Some(held) => *held,
+            None => {
+                let zeros = || Tensor::zeros(value.dims(), &value.device().without_autodiff());
+                Moments { first: zeros(), second: zeros() }
+            }
+        };
+        let moments =
+            Moments { first: in_place::packed(moments.first), second: in_place::packed(moments.second) };
+        self.moments.insert(param.id, Box::new(moments));
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use tilewright_datasets::Loader;
 
 use crate::config::Config;
-use crate::data::{Data, to_device};
+use crate::data::Data;
 use crate::evaluate::{Evaluation, evaluate, naive};
 use crate::patchtst::PatchTst;
 use crate::progress::Progress;
@@ -25,7 +25,7 @@ use crate::train::early_stopping::EarlyStopping;
 use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
-use crate::train::step::step;
+use crate::train::step::{BatchShape, Stepper};
 
 /// How a call to [`Trainer::run`] ended.
 #[derive(Debug)]
@@ -47,14 +47,11 @@ pub struct Trainer {
     /// With autodiff.
     device: Device,
     device_name: String,
-    model: Option<PatchTst>,
-    adam: Adam,
+    stepper: Stepper,
     schedule: Schedule,
     position: Position,
     best: Option<NamedTensors>,
     facts: DataFacts,
-    /// Losses of this epoch that have not been read yet, in order.
-    waiting: Vec<Tensor<1>>,
     started: Instant,
     first_step_seconds: Option<f64>,
     stop: Arc<AtomicBool>,
@@ -100,11 +97,20 @@ impl Trainer {
                 position.finished = false;
             }
         }
+        let windows = loader.windows();
+        let shape = BatchShape {
+            batch: config.train.batch_size,
+            context: windows.context(),
+            horizon: windows.horizon(),
+            channels: windows.channels(),
+            channels_out: windows.channels_out(),
+            output: data.output,
+        };
+        let stepper = Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
             device_name: runtime.name.clone(),
-            model: Some(model),
-            waiting: Vec::new(),
+            stepper,
             first_step_seconds: None,
             after_step: None,
             config,
@@ -112,7 +118,6 @@ impl Trainer {
             loader,
             folder,
             device,
-            adam,
             position,
             best,
             facts,
@@ -150,35 +155,24 @@ impl Trainer {
         let batches = self.loader.batches();
         progress.begin_epoch(self.position.epoch, self.config.train.epochs, self.position.batch, batches);
         let mut epoch = self.loader.epoch(self.position.epoch as u64).skip_batches(self.position.batch);
-        let plain = self.device.clone().without_autodiff();
+        let mut unread = 0;
         let mut clock = Instant::now();
         let (mut waited, mut shown) = (0.0, None);
         while let Some(batch) = epoch.next() {
             let batch = batch?;
-            let (x, y) = to_device(&batch, self.config.train.batch_size, self.loader.windows(), &plain);
             let rate = self.schedule.at(self.position.step);
-            let model = self.take_model()?;
-            let (model, loss) = step(
-                model,
-                &mut self.adam,
-                x,
-                y,
-                self.data.output,
-                rate,
-                self.config.train.seed,
-                self.position.step,
-                &self.device,
-            );
-            self.model = Some(model);
-            self.waiting.push(loss);
+            self.stepper.step(batch.x, batch.y, rate, self.position.step)?;
+            unread += 1;
             self.position.batch += 1;
             self.position.step += 1;
             if self.first_step_seconds.is_none() {
                 // The only wait outside the readings: it makes the first step's time true.
                 shown = Some(self.read_losses()?);
                 self.first_step_seconds = Some(self.started.elapsed().as_secs_f64());
-            } else if self.waiting.len() >= READ_EVERY {
+                unread = 0;
+            } else if unread >= READ_EVERY {
                 shown = Some(self.read_losses()?);
+                unread = 0;
             }
             progress.step(self.position.batch, shown);
             if let Some(callback) = &mut self.after_step {
@@ -189,6 +183,7 @@ impl Trainer {
             let due = every > 0 && self.position.step.is_multiple_of(every);
             if stop || due {
                 self.read_losses()?;
+                unread = 0;
                 self.position.seconds += clock.elapsed().as_secs_f64();
                 clock = Instant::now();
                 self.position.data_seconds += epoch.wait_seconds() - waited;
@@ -216,7 +211,7 @@ impl Trainer {
                 self.position.epoch + 1
             );
         }
-        let model = self.model.as_ref().context("the model was lost in a failed step")?.valid();
+        let model = self.stepper.model()?.valid();
         let val = self.measure(&model, Part::Validation)?.complete.mse;
         let test = match self.config.train.test_each_epoch {
             true => Some(self.measure(&model, Part::Test)?.complete.mse),
@@ -250,7 +245,7 @@ impl Trainer {
 
     fn finish(&mut self, progress: &mut Progress) -> Result<Metrics> {
         progress.note("measuring the best epoch on the test part");
-        let fresh = self.take_model()?.valid();
+        let fresh = self.stepper.model()?.valid();
         let parameters = learned(&fresh);
         let model = match self.best.take() {
             Some(best) => tensors::into_module(fresh, best)?,
@@ -305,24 +300,17 @@ impl Trainer {
     /// Adds the losses that wait to the epoch's sum; the mean of what was read. They are added one
     /// by one in double precision, so that it does not matter when they are read.
     fn read_losses(&mut self) -> Result<f64> {
-        if self.waiting.is_empty() {
-            return Ok(self.position.loss_sum / self.position.batch.max(1) as f64);
-        }
-        let losses = Tensor::cat(std::mem::take(&mut self.waiting), 0).into_data().try_into_vec::<f32>()?;
-        let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
+        let losses = self.stepper.read_losses()?;
         for loss in &losses {
             self.position.loss_sum += f64::from(*loss);
         }
-        Ok(sum / losses.len() as f64)
-    }
-
-    fn take_model(&mut self) -> Result<PatchTst> {
-        self.model.take().context("the model was lost in a failed step")
+        let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
+        Ok(sum / losses.len().max(1) as f64)
     }
 
     fn save(&mut self) -> Result<()> {
-        let model = self.model.as_ref().context("the model was lost in a failed step")?;
-        checkpoint::save(&self.folder.checkpoint(), model, &self.adam, self.best.as_ref(), &self.position, &self.facts)
+        let (model, adam) = (self.stepper.model()?, self.stepper.adam());
+        checkpoint::save(&self.folder.checkpoint(), model, adam, self.best.as_ref(), &self.position, &self.facts)
     }
 }
 

@@ -1,32 +1,305 @@
-//! One optimiser step.
+//! Optimiser steps: forward, mean squared error, backward, Adam.
+//!
+//! On the CPU a step is a chain of values. On a GPU its hundreds of small kernels take less time
+//! than it takes to launch them one by one, so after a few steps one is recorded as a CUDA graph
+//! and from then on replayed by a single launch. A recorded kernel sees the same memory each time:
+//! what changes from step to step (rates, seeds, inputs) is written into tensors that stay, and
+//! weights and moments are updated where they lie (see [`in_place`]).
 
+use anyhow::{Context, Result, bail};
+use burn::backend::{Backend, BackendGraph, Dispatch};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::data::predicted;
-use crate::noise::Noise;
+use crate::ops::control::{self, RING};
+use crate::ops::in_place;
+use crate::pass::{TrainingPass, on_host};
 use crate::patchtst::PatchTst;
+use crate::tensors;
 use crate::train::adam::Adam;
 use crate::train::schedule::StepRate;
 
-/// Forward, mean squared error, backward, Adam. Returns the moved model and its loss, a scalar that
-/// stays on the device: reading it would make the host wait.
-#[allow(clippy::too_many_arguments)]
-pub fn step(
-    model: PatchTst,
-    adam: &mut Adam,
-    x: Tensor<3>,
-    y: Tensor<3>,
-    output: Option<usize>,
-    rate: StepRate,
+/// What a batch looks like: all batches of a run have the same shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchShape {
+    pub batch: usize,
+    pub context: usize,
+    pub horizon: usize,
+    pub channels: usize,
+    pub channels_out: usize,
+    /// The output channel's place among the inputs, where only one is predicted.
+    pub output: Option<usize>,
+}
+
+/// A model being trained.
+pub struct Stepper {
+    /// Absent only while a step moves it.
+    model: Option<PatchTst>,
+    adam: Adam,
+    /// With autodiff.
+    device: Device,
+    shape: BatchShape,
     seed: u64,
-    index: u64,
-    device: &Device,
-) -> (PatchTst, Tensor<1>) {
-    let noise = Noise::new(seed, index, device);
-    let forecast = predicted(model.forward(x, Some(&noise)), output);
-    let loss = (forecast - y).square().mean();
-    let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    let model = adam.step(model, gradients, rate);
-    (model, loss.without_autodiff())
+    /// Losses on the CPU that have not been read.
+    waiting: Vec<Tensor<1>>,
+    gpu: Option<Gpu>,
+}
+
+/// The tensors that stay on a GPU from step to step.
+struct Gpu {
+    control: Tensor<1>,
+    x: Tensor<1>,
+    y: Tensor<1>,
+    ring: Tensor<1>,
+    /// The steps whose losses in the ring have not been read.
+    unread: std::ops::Range<u64>,
+    recording: Recording,
+}
+
+enum Recording {
+    /// Steps left until one is recorded: kernels must be compiled and memory taken before.
+    After(u32),
+    Recorded(BackendGraph<Dispatch>),
+    Off,
+}
+
+/// Steps before the recorded one. Fusion settles on its kernels in the first, and the memory of the
+/// following ones is what a recording finds again.
+const WARM_UP: u32 = 4;
+
+impl Stepper {
+    /// A stepper for `model` on `device` (with autodiff); `record` allows CUDA graphs.
+    pub fn new(
+        model: PatchTst,
+        adam: Adam,
+        device: &Device,
+        shape: BatchShape,
+        seed: u64,
+        record: bool,
+    ) -> Result<Self> {
+        let mut stepper = Self {
+            model: Some(model),
+            adam,
+            device: device.clone(),
+            shape,
+            seed,
+            waiting: Vec::new(),
+            gpu: None,
+        };
+        if !on_host(device) {
+            let recording = if record && Dispatch::graph_prepare(stepper.plain().as_dispatch()).is_ok() {
+                Recording::After(WARM_UP)
+            } else {
+                Recording::Off
+            };
+            stepper.settle(recording)?;
+        }
+        Ok(stepper)
+    }
+
+    /// Gives the model and the inputs memory that stays.
+    fn settle(&mut self, recording: Recording) -> Result<()> {
+        let plain = self.plain();
+        let model = self.take_model()?.map(&mut Pack);
+        self.adam.pack(&model);
+        self.model = Some(model);
+        let BatchShape { batch, context, horizon, channels, channels_out, .. } = self.shape;
+        let zeros = |length| in_place::packed(Tensor::<1>::zeros([length], &plain));
+        let unread = self.gpu.as_ref().map_or(0..0, |gpu| gpu.unread.clone());
+        self.gpu = Some(Gpu {
+            control: zeros(control::LENGTH),
+            x: zeros(batch * context * channels),
+            y: zeros(batch * horizon * channels_out),
+            ring: zeros(RING),
+            unread,
+            recording,
+        });
+        plain.sync()?;
+        Ok(())
+    }
+
+    /// One step on `x` `[batch, context, channels]` and `y` `[batch, horizon, channels out]`, the
+    /// `index`-th of the run from 0. On a GPU nothing is waited for.
+    pub fn step(&mut self, x: Vec<f32>, y: Vec<f32>, rate: StepRate, index: u64) -> Result<()> {
+        let values = self.adam.advance(self.seed, index, rate);
+        if self.gpu.is_some() {
+            self.step_on_gpu(x, y, values, index)
+        } else {
+            self.step_on_host(x, y, values, rate)
+        }
+    }
+
+    /// The losses of the steps since the last reading, in order. Waits for the device.
+    pub fn read_losses(&mut self) -> Result<Vec<f32>> {
+        if let Some(gpu) = &mut self.gpu {
+            if gpu.unread.is_empty() {
+                return Ok(Vec::new());
+            }
+            let ring = gpu.ring.to_data().try_into_vec::<f32>()?;
+            let unread = std::mem::replace(&mut gpu.unread, 0..0);
+            return Ok(unread.map(|step| ring[(step % RING as u64) as usize]).collect());
+        }
+        if self.waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(Tensor::cat(std::mem::take(&mut self.waiting), 0).into_data().try_into_vec::<f32>()?)
+    }
+
+    /// The model as it stands.
+    pub fn model(&self) -> Result<&PatchTst> {
+        self.model.as_ref().context("the model was lost in a failed step")
+    }
+
+    pub fn adam(&self) -> &Adam {
+        &self.adam
+    }
+
+    /// Whether steps are replayed from a recording.
+    pub fn is_recorded(&self) -> bool {
+        matches!(&self.gpu, Some(Gpu { recording: Recording::Recorded(_), .. }))
+    }
+
+    fn step_on_host(&mut self, x: Vec<f32>, y: Vec<f32>, control: [f32; control::LENGTH], rate: StepRate) -> Result<()> {
+        let plain = self.plain();
+        let flat = |values: Vec<f32>| {
+            let length = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [length]), &plain)
+        };
+        let model = self.take_model()?;
+        let pass = TrainingPass::new(flat(control.to_vec()));
+        let loss = loss(&model, flat(x), flat(y), self.shape, &pass);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        self.model = Some(self.adam.step(model, gradients, rate));
+        self.waiting.push(loss.without_autodiff());
+        Ok(())
+    }
+
+    fn step_on_gpu(&mut self, x: Vec<f32>, y: Vec<f32>, control: [f32; control::LENGTH], index: u64) -> Result<()> {
+        let plain = self.plain();
+        let gpu = self.gpu.as_mut().context("a step on a GPU without one")?;
+        let copy = |target: &Tensor<1>, values: Vec<f32>| {
+            let length = values.len();
+            in_place::overwrite(target, Tensor::from_data(TensorData::new(values, [length]), &plain))
+        };
+        let tokens = [copy(&gpu.control, control.to_vec()), copy(&gpu.x, x), copy(&gpu.y, y)];
+        plain.flush()?;
+        drop(tokens);
+        if gpu.unread.is_empty() {
+            gpu.unread = index..index;
+        }
+        gpu.unread.end = index + 1;
+        if gpu.unread.end - gpu.unread.start > RING as u64 {
+            bail!("{} losses wait to be read; the device keeps {RING}", gpu.unread.end - gpu.unread.start);
+        }
+        match &mut gpu.recording {
+            Recording::Recorded(graph) => {
+                // SAFETY: the tensors that the recording reads and writes are the ones of `gpu`, the
+                // model and the moments, which live as long as `self` and are only replaced together
+                // with the recording; everything runs on one stream.
+                unsafe { Dispatch::graph_replay(plain.as_dispatch(), graph) }?;
+                Ok(())
+            }
+            Recording::After(0) => self.record(),
+            Recording::After(left) => {
+                *left -= 1;
+                self.compute()
+            }
+            Recording::Off => self.compute(),
+        }
+    }
+
+    /// The step on the tensors that stay.
+    fn compute(&mut self) -> Result<()> {
+        let plain = self.plain();
+        let model = self.model.as_ref().context("the model was lost in a failed step")?;
+        let gpu = self.gpu.as_ref().context("a step on a GPU without one")?;
+        let pass = TrainingPass::new(gpu.control.clone());
+        let loss = loss(model, gpu.x.clone(), gpu.y.clone(), self.shape, &pass);
+        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        // Everything that reads the weights is submitted before they are written.
+        plain.flush()?;
+        let mut tokens = pass.into_tokens();
+        tokens.extend(self.adam.step_in_place(model, &mut gradients, &gpu.control));
+        tokens.push(in_place::record(&gpu.ring, loss.without_autodiff(), &gpu.control));
+        plain.flush()?;
+        Ok(())
+    }
+
+    /// Records the step and runs the recording. If that is refused, steps go on one kernel at a
+    /// time, from the weights as they were.
+    fn record(&mut self) -> Result<()> {
+        let plain = self.plain();
+        let weights = tensors::of_module(self.model()?);
+        let moments = self.adam.record(self.model()?);
+        // Losses in the ring would be lost with it.
+        plain.sync()?;
+        let recorded = Dispatch::graph_start_capture(plain.as_dispatch()).map_err(anyhow::Error::from).and_then(|()| {
+            let computed = self.compute();
+            let graph = Dispatch::graph_stop_capture(plain.as_dispatch());
+            computed.and(graph.map_err(anyhow::Error::from))
+        });
+        match recorded {
+            Ok(graph) => {
+                // SAFETY: as in `step_on_gpu`.
+                unsafe { Dispatch::graph_replay(plain.as_dispatch(), &graph) }?;
+                if let Some(gpu) = &mut self.gpu {
+                    gpu.recording = Recording::Recorded(graph);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                eprintln!("steps are launched kernel by kernel: {error}");
+                let (control, x, y, ring) = match &self.gpu {
+                    Some(gpu) => (gpu.control.to_data(), gpu.x.to_data(), gpu.y.to_data(), gpu.ring.try_to_data().ok()),
+                    None => bail!("a step on a GPU without one"),
+                };
+                // A refused recording leaves what it would have written unusable.
+                let steps = self.adam.steps();
+                let model = tensors::into_module(self.take_model()?, weights)?;
+                self.adam.restore(&model, &moments, steps, &self.device);
+                self.model = Some(model);
+                self.settle(Recording::Off)?;
+                if let Some(gpu) = &self.gpu {
+                    let copy = |target, data| in_place::overwrite(target, Tensor::from_data(data, &plain));
+                    let mut tokens = vec![copy(&gpu.control, control), copy(&gpu.x, x), copy(&gpu.y, y)];
+                    tokens.extend(ring.map(|ring| copy(&gpu.ring, ring)));
+                    plain.flush()?;
+                }
+                self.compute()
+            }
+        }
+    }
+
+    fn plain(&self) -> Device {
+        self.device.clone().without_autodiff()
+    }
+
+    fn take_model(&mut self) -> Result<PatchTst> {
+        self.model.take().context("the model was lost in a failed step")
+    }
+}
+
+/// The mean squared error on inputs as they lie in memory.
+fn loss(model: &PatchTst, x: Tensor<1>, y: Tensor<1>, shape: BatchShape, pass: &TrainingPass) -> Tensor<1> {
+    let BatchShape { batch, context, horizon, channels, channels_out, output } = shape;
+    let x = x.reshape([batch, context, channels]).swap_dims(1, 2);
+    let y = y.reshape([batch, horizon, channels_out]).swap_dims(1, 2);
+    (predicted(model.forward(x, Some(pass)), output) - y).square().mean()
+}
+
+/// Copies every tensor of a module into memory without gaps.
+struct Pack;
+
+impl ModuleMapper for Pack {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| {
+            if !value.is_autodiff() {
+                return in_place::packed(value);
+            }
+            let tracked = value.is_require_grad();
+            Tensor::from_inner(in_place::packed(value.without_autodiff())).set_require_grad(tracked)
+        })
+    }
 }

@@ -4,14 +4,15 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_patchtst::PatchTst;
 use tilewright_patchtst::batch_norm::BatchNorm;
-use tilewright_patchtst::config::{AttentionKind, presets};
-use tilewright_patchtst::noise::{Noise, dropout};
+use tilewright_patchtst::config::{AttentionKind, ModelConfig, presets};
+use tilewright_patchtst::ops::control;
+use tilewright_patchtst::pass::{TrainingPass, dropout};
 use tilewright_patchtst::patching::patches;
 use tilewright_patchtst::revin::RevIn;
 use tilewright_patchtst::tensors;
 use tilewright_patchtst::train::adam::Adam;
 use tilewright_patchtst::train::schedule::StepRate;
-use tilewright_patchtst::train::step::step;
+use tilewright_patchtst::train::step::{BatchShape, Stepper};
 use tilewright_patchtst::train::training_loop::learned;
 
 use crate::support::{assert_close, random, values};
@@ -81,7 +82,8 @@ fn batch_norm_follows_the_batches_as_pytorch_does() {
     // Columns 1..4 and 10, 10, 10, 14: means 2.5 and 11, unbiased variances 5/3 and 4.
     let x = [1.0_f32, 10.0, 2.0, 10.0, 3.0, 10.0, 4.0, 14.0];
     let x = Tensor::<2>::from_data(TensorData::new(x.to_vec(), [4, 2]), &device);
-    let y = values(&norm.forward(x, true));
+    let pass = TrainingPass::new(Tensor::zeros([control::LENGTH], &Device::flex()));
+    let y = values(&norm.forward(x, Some(&pass)));
     assert_close(&values(&norm.running_mean.value()), &[0.25, 1.1], 1e-6);
     assert_close(&values(&norm.running_var.value()), &[0.9 + 0.1 * 5.0 / 3.0, 0.9 + 0.4], 1e-6);
     let deviation = (1.25_f32 + 1e-5).sqrt();
@@ -89,19 +91,29 @@ fn batch_norm_follows_the_batches_as_pytorch_does() {
     // In inference the running statistics are used and left alone.
     let norm = norm.valid();
     let x = Tensor::<2>::from_data(TensorData::new(vec![0.25_f32, 1.1], [1, 2]), &Device::flex());
-    assert_close(&values(&norm.forward(x, false)), &[0.0, 0.0], 1e-6);
+    assert_close(&values(&norm.forward(x, None)), &[0.0, 0.0], 1e-6);
     assert_close(&values(&norm.running_mean.value()), &[0.25, 1.1], 1e-6);
 }
 
 #[test]
-fn masks_are_a_function_of_seed_and_step() {
+fn masks_are_a_function_of_seed_step_and_site() {
     let device = Device::flex();
     let x = Tensor::<1>::ones([40_000], &device);
-    let draw = |seed, step| values(&dropout(x.clone(), 0.3, Some(&Noise::new(seed, step, &device))));
+    let rate = StepRate { learning_rate: 1e-3, beta1: 0.9 };
+    let pass = |seed, step| {
+        let control = control::values(seed, step, rate, 0.999, 1e-8, 1).to_vec();
+        TrainingPass::new(Tensor::from_data(TensorData::new(control, [control::LENGTH]), &device))
+    };
+    let draw = |seed, step| values(&dropout(x.clone(), 0.3, Some(&pass(seed, step))));
     let first = draw(1, 5);
     assert_eq!(first, draw(1, 5));
-    assert_ne!(first, draw(1, 6));
-    assert_ne!(first, draw(2, 5));
+    let same_pass = pass(1, 5);
+    let _ = dropout(x.clone(), 0.3, Some(&same_pass));
+    for other in [draw(1, 6), draw(2, 5), values(&dropout(x.clone(), 0.3, Some(&same_pass)))] {
+        // Independent masks agree on 0.7 * 0.7 + 0.3 * 0.3 of the elements.
+        let equal = first.iter().zip(&other).filter(|(a, b)| a == b).count() as f32 / first.len() as f32;
+        assert!((equal - 0.58).abs() < 0.015, "{equal}");
+    }
     let kept = first.iter().filter(|v| **v > 0.0).count() as f32 / first.len() as f32;
     assert!((kept - 0.7).abs() < 0.01, "{kept}");
     assert!(first.iter().all(|v| *v == 0.0 || (*v - 1.0 / 0.7).abs() < 1e-6));
@@ -109,39 +121,59 @@ fn masks_are_a_function_of_seed_and_step() {
 }
 
 #[test]
-fn a_tiny_batch_is_learned_by_heart() {
+fn gradients_pass_where_elements_were_kept() {
     let device = Device::flex();
+    let x = random([1000], 3, &device.clone().autodiff()).require_grad();
+    let pass = TrainingPass::new(Tensor::ones([control::LENGTH], &device));
+    let y = dropout(x.clone(), 0.5, Some(&pass));
+    let gradients = values(&x.grad(&y.clone().sum().backward()).unwrap());
+    for ((x, y), gradient) in values(&x).iter().zip(values(&y)).zip(gradients) {
+        assert_eq!(gradient, if y == 0.0 { 0.0 } else { 2.0 }, "{x} {y}");
+    }
+}
+
+/// A stepper for `model` on the CPU, and steps on the same small batch.
+fn steps(config: &ModelConfig, model: PatchTst, rate: f64, count: u64) -> (Stepper, Vec<f32>) {
+    let device = Device::flex();
+    let (x, y) = (random([4, config.context, 2], 7, &device), random([4, config.horizon, 2], 8, &device));
+    let shape = BatchShape {
+        batch: 4,
+        context: config.context,
+        horizon: config.horizon,
+        channels: 2,
+        channels_out: 2,
+        output: None,
+    };
+    let mut stepper = Stepper::new(model, Adam::new(0.999, 1e-8), &device.autodiff(), shape, 1, true).unwrap();
+    let rate = StepRate { learning_rate: rate, beta1: 0.9 };
+    for index in 0..count {
+        stepper.step(values(&x), values(&y), rate, index).unwrap();
+    }
+    let losses = stepper.read_losses().unwrap();
+    (stepper, losses)
+}
+
+#[test]
+fn a_tiny_batch_is_learned_by_heart() {
     let mut config = presets::by_name("tiny").unwrap().model;
     config.attention = AttentionKind::Vanilla;
     config.dropout = 0.0;
-    let (x, y) = (random([4, 2, config.context], 7, &device), random([4, 2, config.horizon], 8, &device));
-    let autodiff = device.autodiff();
-    let mut model = PatchTst::new(&config, 2, 3, &autodiff);
-    let mut adam = Adam::new(0.999, 1e-8);
-    let rate = StepRate { learning_rate: 3e-3, beta1: 0.9 };
-    let mut losses = Vec::new();
-    for index in 0..300 {
-        let loss;
-        (model, loss) = step(model, &mut adam, x.clone(), y.clone(), None, rate, 1, index, &autodiff);
-        losses.push(values(&loss)[0]);
-    }
+    let model = PatchTst::new(&config, 2, 3, &Device::flex().autodiff());
+    let (_, losses) = steps(&config, model, 3e-3, 300);
+    assert_eq!(losses.len(), 300);
     assert!(losses[0] > 0.2, "{}", losses[0]);
     assert!(losses[299] < 0.01, "{}", losses[299]);
 }
 
 #[test]
 fn every_parameter_is_trained() {
-    let device = Device::flex();
     let mut config = presets::by_name("tiny").unwrap().model;
     config.attention = AttentionKind::Vanilla;
     config.revin_affine = true;
-    let (x, y) = (random([4, 2, config.context], 7, &device), random([4, 2, config.horizon], 8, &device));
-    let autodiff = device.autodiff();
-    let model = PatchTst::new(&config, 2, 3, &autodiff);
+    let model = PatchTst::new(&config, 2, 3, &Device::flex().autodiff());
     let before = tensors::of_module(&model);
-    let rate = StepRate { learning_rate: 1e-2, beta1: 0.9 };
-    let (model, _) = step(model, &mut Adam::new(0.999, 1e-8), x, y, None, rate, 1, 0, &autodiff);
-    for (name, data) in tensors::of_module(&model) {
+    let (stepper, _) = steps(&config, model, 1e-2, 1);
+    for (name, data) in tensors::of_module(stepper.model().unwrap()) {
         assert_ne!(data, before[&name], "{name} did not move");
     }
 }
