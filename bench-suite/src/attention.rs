@@ -90,24 +90,30 @@ pub fn run(args: &AttentionArgs) -> Result<()> {
     let bandwidth = copy_bandwidth(&timer).context("measuring the bandwidth of a copy")?;
     let tasks = tasks(args, &device, &variants);
     let bar = ProgressBar::new(tasks.len() as u64);
-    let mut rows = Vec::new();
-    for task in &tasks {
-        bar.set_message(task.problem.to_string());
-        rows.extend(measure(&timer, task, args, bandwidth));
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let results = Results {
+    let mut results = Results {
         device: name,
         commit: crate::COMMIT.to_owned(),
         command: format!("bench-suite {}", arguments.join(" ")),
         copy_gigabytes_per_second: bandwidth / 1e9,
-        rows,
+        rows: Vec::new(),
     };
+    for task in &tasks {
+        bar.set_message(task.problem.to_string());
+        let rows = measure(&timer, task, args, bandwidth);
+        // A run that is cut short keeps what it measured.
+        for row in &rows {
+            bar.suspend(|| eprintln!("{}: {row}", task.problem));
+        }
+        results.rows.extend(rows);
+        if let Some(folder) = &args.output {
+            results.save(folder)?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
     print!("{}", results.to_text());
     if let Some(folder) = &args.output {
-        results.save(folder)?;
         println!("written to {}", folder.display());
     }
     if results.rows.iter().all(|row| row.ms.is_none()) {

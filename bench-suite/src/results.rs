@@ -48,6 +48,15 @@ pub struct Row {
     pub error: Option<String>,
 }
 
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.ms, &self.error) {
+            (Some(ms), _) => write!(f, "{ms:.4} ms, {}", self.plan),
+            (None, error) => write!(f, "{}", error.as_deref().unwrap_or("not measured")),
+        }
+    }
+}
+
 /// Measurements of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {

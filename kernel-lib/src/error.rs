@@ -1,6 +1,8 @@
 use crate::DType;
 
 /// Why an attention call was refused.
+// Each variant's message names its fields.
+#[allow(missing_docs)]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttentionError {
@@ -44,6 +46,8 @@ pub enum AttentionError {
 }
 
 /// Why a plan does not fit a problem or a device. Refusals are data: `autotune` counts them.
+// Each variant's message names its fields.
+#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanRefusal {

@@ -86,11 +86,11 @@ impl Plan {
             algorithm,
             lowering: Lowering::Simt,
             tile_rows: rows,
-            // Backward, three tiles are alive at once: small ones stay in registers.
+            // Backward, three tiles are alive at once.
             tile_cols: Plan::columns(
                 algorithm,
                 problem,
-                if problem.pass == Pass::Forward { 32 } else { 4 },
+                if problem.pass == Pass::Forward { 32 } else { 16 },
             ),
             team: 1,
             teams: device.units,

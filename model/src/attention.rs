@@ -45,10 +45,7 @@ pub fn attend(
         return vanilla(q, k, v, scale, residual);
     }
     let (q, k) = match residual {
-        Some(residual) => (
-            append(&mut residual.queries, q),
-            append(&mut residual.keys, k),
-        ),
+        Some(residual) => (append(&mut residual.queries, q), append(&mut residual.keys, k)),
         None => (q, k),
     };
     fused(kind, q, k, v, scale)
@@ -64,7 +61,13 @@ fn append(below: &mut Option<Tensor<4>>, this: Tensor<4>) -> Tensor<4> {
 }
 
 /// Matrix product, softmax, matrix product.
-fn vanilla(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f32, residual: Option<&mut Residual>) -> Tensor<4> {
+fn vanilla(
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    scale: f32,
+    residual: Option<&mut Residual>,
+) -> Tensor<4> {
     let mut scores = q.matmul(k.swap_dims(2, 3)) * scale;
     if let Some(residual) = residual {
         if let Some(below) = residual.scores.take() {
@@ -77,7 +80,8 @@ fn vanilla(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f32, residual: Optio
 
 /// Tilewright's operator: one kernel forward, and no score matrix in memory unless asked for.
 fn fused(kind: AttentionKind, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, scale: f32) -> Tensor<4> {
-    let operator =
-        Attention::new(softmax_variant()).with_scale(scale).with_saved_scores(kind == AttentionKind::Saved);
+    let operator = Attention::new(softmax_variant())
+        .with_scale(scale)
+        .with_saved_scores(kind == AttentionKind::Saved);
     tilewright::burn::attention(q, k, v, &operator)
 }

@@ -227,14 +227,17 @@ fn train(args: &TrainArgs) -> Result<()> {
             Ok(())
         }
         Outcome::Interrupted => {
-            progress.note(&format!("saved; go on with: patchtst train --resume {}", path.display()));
+            progress
+                .note(&format!("saved; go on with: patchtst train --resume {}", path.display()));
             Ok(())
         }
     }
 }
 
 fn print_metrics(metrics: &Metrics) {
-    let line = |name: &str, errors: &Errors| println!("{name:<10} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae);
+    let line = |name: &str, errors: &Errors| {
+        println!("{name:<10} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae)
+    };
     line("test", &metrics.test);
     if let Some(errors) = &metrics.test_drop_last {
         line("published*", errors);
@@ -265,11 +268,16 @@ fn eval(args: &EvalArgs) -> Result<()> {
     let test = evaluate(&model, windows, data.output, &config, &runtime.device)?;
     let naive = naive(windows, data.output, data.period);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "test": test, "naive": naive }))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&serde_json::json!({ "test": test, "naive": naive }))?
+        );
         return Ok(());
     }
     println!("{} windows of the test part on {}", test.windows, runtime.name);
-    let line = |name: &str, errors: &Errors| println!("{name:<12} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae);
+    let line = |name: &str, errors: &Errors| {
+        println!("{name:<12} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae)
+    };
     line("complete", &test.complete);
     if let Some(errors) = &test.drop_last {
         line("drop_last", errors);
@@ -281,7 +289,11 @@ fn eval(args: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
-fn open_run(run: &std::path::Path, device: &Option<String>, assignments: &[String]) -> Result<(RunFolder, Config, Checkpoint)> {
+fn open_run(
+    run: &std::path::Path,
+    device: &Option<String>,
+    assignments: &[String],
+) -> Result<(RunFolder, Config, Checkpoint)> {
     let folder = RunFolder::open(run)?;
     let mut config = folder.config()?;
     for assignment in assignments {
@@ -299,9 +311,15 @@ fn open_run(run: &std::path::Path, device: &Option<String>, assignments: &[Strin
 fn run_forecast(args: &ForecastArgs) -> Result<()> {
     let (_, config, checkpoint) = open_run(&args.run, &args.device, &[])?;
     let runtime = runtime::open(&config.runtime)?;
-    let forecast = forecast::forecast(&config, &checkpoint, args.input.as_deref(), &runtime.device)?;
+    let forecast =
+        forecast::forecast(&config, &checkpoint, args.input.as_deref(), &runtime.device)?;
     forecast.write_csv(&args.output)?;
-    println!("{} rows of {} channels in {}", config.model.horizon, forecast.columns.len(), args.output.display());
+    println!(
+        "{} rows of {} channels in {}",
+        config.model.horizon,
+        forecast.columns.len(),
+        args.output.display()
+    );
     if let Some(plot) = &args.plot {
         forecast.draw(plot)?;
         println!("plot in {}", plot.display());
@@ -320,7 +338,10 @@ fn show(args: &ShowArgs) -> Result<()> {
     println!("# channels          {}", args.channels);
     println!("# parameters        {parameters}");
     let tokens = m.tokens();
-    println!("# tokens            {tokens} ({} steps in patches of {}, every {})", m.context, m.patch_len, m.stride);
+    println!(
+        "# tokens            {tokens} ({} steps in patches of {}, every {})",
+        m.context, m.patch_len, m.stride
+    );
     let sequences = config.train.batch_size * args.channels;
     println!(
         "# attention         {sequences} sequences x {} heads = {} problems of {tokens} x {tokens}",
@@ -329,7 +350,10 @@ fn show(args: &ShowArgs) -> Result<()> {
     );
     for layer in 1..=m.layers {
         let width = if m.residual_attention { layer * m.head_dim() } else { m.head_dim() };
-        println!("#   layer {layer}         queries and keys {width} wide, values {}", m.head_dim());
+        println!(
+            "#   layer {layer}         queries and keys {width} wide, values {}",
+            m.head_dim()
+        );
     }
     let scores = sequences * m.heads * tokens * tokens * 4;
     println!("# one score tensor  {:.1} MiB, if it were stored", scores as f64 / (1 << 20) as f64);

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::{
-    Batch, Features, ForecastData, ForecastSpec, Frequency, Loader, LoaderOptions, ReadOptions, Series, Source,
-    Windows, catalog,
+    Batch, Features, ForecastData, ForecastSpec, Frequency, Loader, LoaderOptions, ReadOptions,
+    Series, Source, Windows, catalog,
 };
 
 use crate::config::Config;
@@ -50,7 +50,9 @@ impl Data {
             forecast.train = forecast.train.take(config.data.max_windows);
         }
         let output = match features {
-            Features::Ms => forecast.inputs.iter().position(|name| Some(name) == forecast.outputs.first()),
+            Features::Ms => {
+                forecast.inputs.iter().position(|name| Some(name) == forecast.outputs.first())
+            }
             _ => None,
         };
         let period = source.series.frequency().map_or(1, season);
@@ -116,7 +118,12 @@ fn season(step: Frequency) -> usize {
 /// A batch on the device, channels first: `x` `[batch, channels, context]`, `y` `[batch, channels
 /// out, horizon]`. A batch that is not full is filled up with its first window, so that shapes, and
 /// with them kernels, never change.
-pub fn to_device(batch: &Batch, size: usize, windows: &Windows, device: &Device) -> (Tensor<3>, Tensor<3>) {
+pub fn to_device(
+    batch: &Batch,
+    size: usize,
+    windows: &Windows,
+    device: &Device,
+) -> (Tensor<3>, Tensor<3>) {
     let tensor = |values: &[f32], time: usize, channels: usize| {
         let mut values = values.to_vec();
         let one = time * channels;
@@ -124,7 +131,8 @@ pub fn to_device(batch: &Batch, size: usize, windows: &Windows, device: &Device)
             values.extend_from_within(..one);
         }
         let size = size.max(batch.len);
-        Tensor::<3>::from_data(TensorData::new(values, [size, time, channels]), device).swap_dims(1, 2)
+        Tensor::<3>::from_data(TensorData::new(values, [size, time, channels]), device)
+            .swap_dims(1, 2)
     };
     (
         tensor(&batch.x, windows.context(), windows.channels()),

@@ -8,8 +8,8 @@ use crate::attention::{Residual, attend};
 use crate::batch_norm::BatchNorm;
 use crate::config::ModelConfig;
 use crate::linear::Linear;
-use crate::pass::{TrainingPass, dropout};
 use crate::ops;
+use crate::pass::{TrainingPass, dropout};
 
 /// One layer (`TSTEncoderLayer` in the official code).
 #[derive(Module, Debug)]
@@ -79,11 +79,19 @@ pub struct Encoder {
 
 impl Encoder {
     pub fn new(config: &ModelConfig, rng: &mut ChaCha8Rng, device: &Device) -> Self {
-        Self { layers: (0..config.layers).map(|_| EncoderLayer::new(config, rng, device)).collect() }
+        Self {
+            layers: (0..config.layers).map(|_| EncoderLayer::new(config, rng, device)).collect(),
+        }
     }
 
     /// `x`: `[sequences * tokens, d_model]`, and so the result.
-    pub fn forward(&self, mut x: Tensor<2>, tokens: usize, config: &ModelConfig, pass: Option<&TrainingPass>) -> Tensor<2> {
+    pub fn forward(
+        &self,
+        mut x: Tensor<2>,
+        tokens: usize,
+        config: &ModelConfig,
+        pass: Option<&TrainingPass>,
+    ) -> Tensor<2> {
         let mut residual = config.residual_attention.then(Residual::default);
         for layer in &self.layers {
             x = layer.forward(x, tokens, config, residual.as_mut(), pass);

@@ -55,17 +55,26 @@ pub fn evaluate(
     for batch in loader.epoch(0) {
         let (x, y) = to_device(&batch?, size, windows, device);
         let difference = predicted(model.forward(x, None), output) - y;
-        let per_window = |errors: Tensor<3>| errors.reshape([size as i64, -1]).mean_dim(1).reshape([1, size]);
-        waiting.push(Tensor::cat(vec![per_window(difference.clone().square()), per_window(difference.abs())], 0));
+        let per_window =
+            |errors: Tensor<3>| errors.reshape([size as i64, -1]).mean_dim(1).reshape([1, size]);
+        waiting.push(Tensor::cat(
+            vec![per_window(difference.clone().square()), per_window(difference.abs())],
+            0,
+        ));
         if waiting.len() == READ_EVERY {
             read(&mut waiting)?;
         }
     }
     read(&mut waiting)?;
-    let over = |count: usize| Errors { mse: mean(&squared[..count]), mae: mean(&absolute[..count]) };
+    let over =
+        |count: usize| Errors { mse: mean(&squared[..count]), mae: mean(&absolute[..count]) };
     let count = windows.len();
     let full = count / size * size;
-    Ok(Evaluation { complete: over(count), drop_last: (full > 0).then(|| over(full)), windows: count })
+    Ok(Evaluation {
+        complete: over(count),
+        drop_last: (full > 0).then(|| over(full)),
+        windows: count,
+    })
 }
 
 fn mean(values: &[f64]) -> f64 {

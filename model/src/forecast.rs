@@ -24,7 +24,12 @@ pub struct Forecast {
 }
 
 /// Forecasts the `horizon` rows after the last row of `input`, or of the run's own series.
-pub fn forecast(config: &Config, checkpoint: &Checkpoint, input: Option<&Path>, device: &Device) -> Result<Forecast> {
+pub fn forecast(
+    config: &Config,
+    checkpoint: &Checkpoint,
+    input: Option<&Path>,
+    device: &Device,
+) -> Result<Forecast> {
     let series = match input {
         Some(path) => Series::read(path, &ReadOptions::default())?,
         None => Data::open(config)?.series,
@@ -51,27 +56,44 @@ pub fn forecast(config: &Config, checkpoint: &Checkpoint, input: Option<&Path>, 
     };
     let values = scaler.inverse(&scaled)?;
     let horizon = config.model.horizon;
-    let mut after: Vec<String> = series.dates_after(horizon).into_iter().map(dates::format).collect();
+    let mut after: Vec<String> =
+        series.dates_after(horizon).into_iter().map(dates::format).collect();
     after.resize(horizon, String::new());
     let out = facts.outputs.len();
     let panels = (0..out)
         .map(|channel| Panel {
             title: facts.outputs[channel].clone(),
-            context: past.iter().skip(facts.output.unwrap_or(channel)).step_by(channels).copied().collect(),
+            context: past
+                .iter()
+                .skip(facts.output.unwrap_or(channel))
+                .step_by(channels)
+                .copied()
+                .collect(),
             truth: Vec::new(),
             forecast: values.iter().skip(channel).step_by(out).copied().collect(),
         })
         .collect();
-    Ok(Forecast { name: series.name().to_string(), columns: facts.outputs.clone(), dates: after, values, panels })
+    Ok(Forecast {
+        name: series.name().to_string(),
+        columns: facts.outputs.clone(),
+        dates: after,
+        values,
+        panels,
+    })
 }
 
 impl Forecast {
     /// Writes `date,<columns>`.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(std::iter::once("date").chain(self.columns.iter().map(String::as_str)))?;
-        for (date, row) in self.dates.iter().zip(self.values.chunks_exact(self.columns.len().max(1))) {
-            writer.write_record(std::iter::once(date.clone()).chain(row.iter().map(f64::to_string)))?;
+        writer
+            .write_record(std::iter::once("date").chain(self.columns.iter().map(String::as_str)))?;
+        for (date, row) in
+            self.dates.iter().zip(self.values.chunks_exact(self.columns.len().max(1)))
+        {
+            writer.write_record(
+                std::iter::once(date.clone()).chain(row.iter().map(f64::to_string)),
+            )?;
         }
         let bytes = writer.into_inner().map_err(|error| error.into_error())?;
         write_whole(path, &bytes)

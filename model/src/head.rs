@@ -22,7 +22,12 @@ pub struct Head {
 }
 
 impl Head {
-    pub fn new(config: &ModelConfig, channels: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+    pub fn new(
+        config: &ModelConfig,
+        channels: usize,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
         let features = config.tokens() * config.d_model;
         if !config.individual_head {
             return Self {
@@ -42,7 +47,13 @@ impl Head {
     }
 
     /// `x`: `[batch * channels, features]` to `[batch, channels, horizon]`.
-    pub fn forward(&self, x: Tensor<2>, channels: usize, rate: f64, pass: Option<&TrainingPass>) -> Tensor<3> {
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        channels: usize,
+        rate: f64,
+        pass: Option<&TrainingPass>,
+    ) -> Tensor<3> {
         let [rows, features] = x.dims();
         let batch = rows / channels;
         let y = match (&self.shared, &self.weights, &self.biases) {

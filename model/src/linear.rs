@@ -31,7 +31,12 @@ impl Linear {
 }
 
 /// A tensor from U(-bound, bound), drawn on the host: a seed gives the same weights on every device.
-pub fn uniform<const D: usize>(shape: [usize; D], bound: f32, rng: &mut ChaCha8Rng, device: &Device) -> Tensor<D> {
+pub fn uniform<const D: usize>(
+    shape: [usize; D],
+    bound: f32,
+    rng: &mut ChaCha8Rng,
+    device: &Device,
+) -> Tensor<D> {
     let count = shape.iter().product();
     let values: Vec<f32> = (0..count).map(|_| rng.random_range(-bound..=bound)).collect();
     Tensor::from_data(TensorData::new(values, shape), device)

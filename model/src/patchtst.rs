@@ -38,7 +38,12 @@ impl PatchTst {
             revin,
             embedding: Linear::new(config.patch_len, config.d_model, rng, device),
             // The official `pe = 'zeros'` draws from U(-0.02, 0.02), its name notwithstanding.
-            position: Param::from_tensor(uniform([config.tokens(), config.d_model], 0.02, rng, device)),
+            position: Param::from_tensor(uniform(
+                [config.tokens(), config.d_model],
+                0.02,
+                rng,
+                device,
+            )),
             encoder: Encoder::new(config, rng, device),
             head: Head::new(config, channels, rng, device),
             config: config.clone(),

@@ -41,11 +41,16 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// One line for all panels, so that no panel hides its curves behind a box.
 fn draw_legend(area: &Area<'_>, with_truth: bool) -> Result<()> {
-    let entries = [("context", CONTEXT, 1, true), ("truth", TRUTH, 1, with_truth), ("forecast", FORECAST, 2, true)];
+    let entries = [
+        ("context", CONTEXT, 1, true),
+        ("truth", TRUTH, 1, with_truth),
+        ("forecast", FORECAST, 2, true),
+    ];
     let mut left = 64;
     for (name, color, width, shown) in entries {
         if shown {
-            area.draw(&PathElement::new([(left, 12), (left + 24, 12)], color.stroke_width(width))).map_err(fault)?;
+            area.draw(&PathElement::new([(left, 12), (left + 24, 12)], color.stroke_width(width)))
+                .map_err(fault)?;
             area.draw(&Text::new(name, (left + 30, 5), ("sans-serif", 14))).map_err(fault)?;
             left += 120;
         }
@@ -80,7 +85,11 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Result<()> {
         .map_err(fault)?;
     // Step 0 is the last known value; both futures begin there, so that no gap shows.
     let last = context.last().copied();
-    let past = context.iter().enumerate().map(|(i, y)| ((i + 1) as f64 - shown as f64, *y)).collect::<Vec<_>>();
+    let past = context
+        .iter()
+        .enumerate()
+        .map(|(i, y)| ((i + 1) as f64 - shown as f64, *y))
+        .collect::<Vec<_>>();
     let future = |values: &[f64]| {
         let values = values.iter().enumerate().map(|(i, y)| ((i + 1) as f64, *y));
         last.map(|y| (0.0, y)).into_iter().chain(values).collect::<Vec<_>>()
@@ -132,7 +141,9 @@ pub fn losses(path: &Path, rows: &[EpochRow]) -> Result<()> {
                 ))
                 .map_err(fault)?
                 .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2))
+                });
         }
         chart
             .configure_series_labels()
@@ -160,14 +171,23 @@ pub fn test_forecast(path: &Path, model: &PatchTst, data: &Data, device: &Device
     let panels: Vec<Panel> = pick(out)
         .map(|channel| Panel {
             title: data.forecast.outputs[channel].clone(),
-            context: past.iter().skip(data.output.unwrap_or(channel)).step_by(channels).copied().collect(),
+            context: past
+                .iter()
+                .skip(data.output.unwrap_or(channel))
+                .step_by(channels)
+                .copied()
+                .collect(),
             truth: truth.iter().skip(channel).step_by(out).copied().collect(),
             forecast: forecast.iter().skip(channel).step_by(out).copied().collect(),
         })
         .collect();
     let date = data.series.dates().get(windows.start(window) + context);
     let date = date.map(|date| tilewright_datasets::dates::format(*date)).unwrap_or_default();
-    self::forecast(path, &format!("{}: a test window, forecast from {date}", data.series.name()), &panels)
+    self::forecast(
+        path,
+        &format!("{}: a test window, forecast from {date}", data.series.name()),
+        &panels,
+    )
 }
 
 /// First, middle and last of `count` channels.

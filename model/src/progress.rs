@@ -71,7 +71,13 @@ impl Progress {
             bar.set_position(batch as u64);
             bar.set_message(text());
         } else if !self.quiet && self.last_line.elapsed() > LINE_EVERY {
-            eprintln!("epoch {}/{} batch {batch}/{} {}", self.epoch + 1, self.epochs, self.batches, text());
+            eprintln!(
+                "epoch {}/{} batch {batch}/{} {}",
+                self.epoch + 1,
+                self.epochs,
+                self.batches,
+                text()
+            );
             self.last_line = Instant::now();
         }
     }

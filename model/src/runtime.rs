@@ -83,7 +83,9 @@ fn cache_folder(setting: &str) -> Result<Option<PathBuf>> {
             let base = std::env::var_os("XDG_CACHE_HOME")
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute())
-                .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+                .or_else(|| {
+                    std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"))
+                });
             // No home, as in some containers: run without rather than refuse to run.
             base.map(|base| base.join("tilewright"))
         }
@@ -94,25 +96,36 @@ fn cache_folder(setting: &str) -> Result<Option<PathBuf>> {
 fn choose(setting: &str) -> Result<Device> {
     let (kind, index) = match setting.split_once(':') {
         Some((kind, index)) => {
-            let index: usize =
-                index.parse().with_context(|| format!("runtime.device = {setting}: `{index}` is not a number"))?;
+            let index: usize = index.parse().with_context(|| {
+                format!("runtime.device = {setting}: `{index}` is not a number")
+            })?;
             (kind, Some(index))
         }
         None => (setting, None),
     };
     match (kind, index) {
         ("cpu", None) => Ok(Device::flex()),
-        ("auto", None) => Ok(if cuda_devices() > 0 && nvrtc_present() { Device::cuda(0_usize) } else { Device::flex() }),
+        ("auto", None) => Ok(if cuda_devices() > 0 && nvrtc_present() {
+            Device::cuda(0_usize)
+        } else {
+            Device::flex()
+        }),
         ("cuda", index) => {
             let (index, count) = (index.unwrap_or(0), cuda_devices());
             if count == 0 {
-                bail!("runtime.device = {setting}: no CUDA driver or no device was found; use cpu or auto");
+                bail!(
+                    "runtime.device = {setting}: no CUDA driver or no device was found; use cpu or auto"
+                );
             }
             if index >= count {
-                bail!("runtime.device = {setting}: there are {count} CUDA devices, numbered from 0");
+                bail!(
+                    "runtime.device = {setting}: there are {count} CUDA devices, numbered from 0"
+                );
             }
             if !nvrtc_present() {
-                bail!("runtime.device = {setting}: libnvrtc, which compiles the kernels, was not found on the library path");
+                bail!(
+                    "runtime.device = {setting}: libnvrtc, which compiles the kernels, was not found on the library path"
+                );
             }
             Ok(Device::cuda(index))
         }
@@ -133,7 +146,8 @@ fn nvrtc_present() -> bool {
             fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
         }
         const RTLD_LAZY: c_int = 1;
-        const NAMES: [&CStr; 4] = [c"libnvrtc.so", c"libnvrtc.so.13", c"libnvrtc.so.12", c"libnvrtc.so.11"];
+        const NAMES: [&CStr; 4] =
+            [c"libnvrtc.so", c"libnvrtc.so.13", c"libnvrtc.so.12", c"libnvrtc.so.11"];
         // SAFETY: the names are terminated strings, and loading NVRTC runs no code that depends on
         // this process's state. The handle stays open, as it is needed for good.
         NAMES.iter().any(|name| !unsafe { dlopen(name.as_ptr(), RTLD_LAZY) }.is_null())

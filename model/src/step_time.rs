@@ -66,7 +66,8 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
         channels_out: channels,
         output: None,
     };
-    let mut stepper = Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+    let mut stepper =
+        Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
     let mut index = 0;
     let mut run = |stepper: &mut Stepper, count: usize| -> Result<f32> {
         for _ in 0..count {

@@ -83,7 +83,8 @@ pub fn into_module<M: Module>(module: M, mut tensors: NamedTensors) -> Result<M,
             };
             let (expected, found) = (param.val().shape(), data.shape());
             if expected != *found {
-                self.problems.push(format!("`{name}` has shape {found:?}, the model needs {expected:?}"));
+                self.problems
+                    .push(format!("`{name}` has shape {found:?}, the model needs {expected:?}"));
                 return param;
             }
             param.map(|old| {
@@ -122,17 +123,29 @@ struct Entry {
 }
 
 /// Writes `tensors` (f32) and `metadata` so that the file is either the old one or all of the new.
-pub fn write(path: &FilePath, tensors: &NamedTensors, metadata: &BTreeMap<String, String>) -> Result<(), TensorFileError> {
-    let fault = |source: std::io::Error| TensorFileError::Write { path: path.to_path_buf(), source };
+pub fn write(
+    path: &FilePath,
+    tensors: &NamedTensors,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), TensorFileError> {
+    let fault =
+        |source: std::io::Error| TensorFileError::Write { path: path.to_path_buf(), source };
     let mut header = serde_json::Map::new();
     header.insert("__metadata__".into(), serde_json::json!(metadata));
     let mut offset = 0;
     for (name, data) in tensors {
         let end = offset + data.as_bytes().len();
         if data.dtype() != DType::F32 {
-            return Err(TensorFileError::Mismatch(format!("`{name}` is {:?}, not f32", data.dtype())));
+            return Err(TensorFileError::Mismatch(format!(
+                "`{name}` is {:?}, not f32",
+                data.dtype()
+            )));
         }
-        let entry = Entry { dtype: "F32".into(), shape: data.shape().to_vec(), data_offsets: [offset, end] };
+        let entry = Entry {
+            dtype: "F32".into(),
+            shape: data.shape().to_vec(),
+            data_offsets: [offset, end],
+        };
         header.insert(name.clone(), serde_json::json!(entry));
         offset = end;
     }
@@ -181,7 +194,9 @@ pub fn read(path: &FilePath) -> Result<(NamedTensors, BTreeMap<String, String>),
     let mut header: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(&bytes[8..end]).map_err(|error| broken(error.to_string()))?;
     let metadata = match header.remove("__metadata__") {
-        Some(metadata) => serde_json::from_value(metadata).map_err(|error| broken(error.to_string()))?,
+        Some(metadata) => {
+            serde_json::from_value(metadata).map_err(|error| broken(error.to_string()))?
+        }
         None => BTreeMap::new(),
     };
     let data = &bytes[end..];
@@ -194,7 +209,9 @@ pub fn read(path: &FilePath) -> Result<(NamedTensors, BTreeMap<String, String>),
         }
         let [from, to] = entry.data_offsets;
         let count = entry.shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
-        let raw = data.get(from..to).filter(|raw| count.and_then(|n| n.checked_mul(4)) == Some(raw.len()));
+        let raw = data
+            .get(from..to)
+            .filter(|raw| count.and_then(|n| n.checked_mul(4)) == Some(raw.len()));
         let raw = raw.ok_or_else(|| broken(format!("`{name}` lies outside the file")))?;
         let values: Vec<f32> =
             raw.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();

@@ -82,7 +82,6 @@ pub struct QueryRows<R: Size> {
     d_q: Tile<R>,
     lse: Vector<f32, R>,
     delta: Vector<f32, R>,
-    rows: Rows,
     row: usize,
 }
 
@@ -122,7 +121,6 @@ impl<R: Size> QueryRows<R> {
             d_q: Tile::filled(0.0f32, config.head_dim, config.unroll),
             lse: usable_lse::<R>(load_per_row::<R>(lse, group.first_row, row, rows)),
             delta: delta_row,
-            rows,
             row,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Flex};
+use burn::backend::Flex;
 use burn::tensor::{DType as BurnDType, TensorData};
 use cubecl::client::Client;
 

@@ -241,13 +241,21 @@ impl Config {
             }
         }
         if !(t.learning_rate > 0.0 && t.learning_rate.is_finite()) {
-            return Err(ConfigError::invalid("train.learning_rate", t.learning_rate, "must be positive"));
+            return Err(ConfigError::invalid(
+                "train.learning_rate",
+                t.learning_rate,
+                "must be positive",
+            ));
         }
         if !(t.epsilon > 0.0 && t.epsilon.is_finite()) {
             return Err(ConfigError::invalid("train.epsilon", t.epsilon, "must be positive"));
         }
         if t.schedule == ScheduleKind::OneCycle && !(t.pct_start > 0.0 && t.pct_start < 1.0) {
-            return Err(ConfigError::invalid("train.pct_start", t.pct_start, "must lie between 0 and 1"));
+            return Err(ConfigError::invalid(
+                "train.pct_start",
+                t.pct_start,
+                "must lie between 0 and 1",
+            ));
         }
         Ok(())
     }

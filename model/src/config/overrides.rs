@@ -122,8 +122,9 @@ fn table_of(config: &Config) -> Result<Table, ConfigError> {
 }
 
 fn config_of(table: Table) -> Result<Config, ConfigError> {
-    let config: Config =
-        table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax(error.message().to_string()))?;
+    let config: Config = table
+        .try_into()
+        .map_err(|error: toml::de::Error| ConfigError::Syntax(error.message().to_string()))?;
     Ok(config)
 }
 
@@ -143,9 +144,10 @@ fn unknown(path: &str, table: &Table) -> ConfigError {
     let nearest = match path.split_once('.') {
         // The section is right: only the key is compared, or the common section would hide how far
         // apart the keys are.
-        Some((section, key)) if table.contains_key(section) => {
-            find(key, known.iter().filter(|known| known.starts_with(&format!("{section}."))).collect())
-        }
+        Some((section, key)) if table.contains_key(section) => find(
+            key,
+            known.iter().filter(|known| known.starts_with(&format!("{section}."))).collect(),
+        ),
         Some(_) => closest(path, known.into_iter()),
         // A key without its section: `d_model` means `model.d_model`.
         None => find(path, known.iter().collect()),

@@ -2,8 +2,8 @@
 //! (`PatchTST_supervised/scripts/PatchTST/*.sh`, PatchTST/42), horizon 96.
 
 use super::{
-    AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig, ModelConfig, RuntimeConfig, ScheduleKind,
-    TrainConfig, overrides::closest,
+    AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig, ModelConfig, RuntimeConfig,
+    ScheduleKind, TrainConfig, overrides::closest,
 };
 
 /// Every preset, in the order shown to users.
@@ -28,10 +28,16 @@ pub fn by_name(name: &str) -> Result<Config, ConfigError> {
         "tiny" => tiny(),
         // Small data: a small network, strong dropout.
         name @ ("etth1" | "etth2") => official(name, small(), 128, 100, ScheduleKind::Type3),
-        name @ ("ettm1" | "ettm2") => with_schedule(official(name, wide(), 128, 20, ScheduleKind::OneCycle), 0.4),
+        name @ ("ettm1" | "ettm2") => {
+            with_schedule(official(name, wide(), 128, 20, ScheduleKind::OneCycle), 0.4)
+        }
         name @ "weather" => official(name, wide(), 128, 20, ScheduleKind::Type3),
-        name @ "electricity" => with_schedule(official(name, wide(), 32, 10, ScheduleKind::OneCycle), 0.2),
-        name @ "traffic" => with_schedule(official(name, wide(), 24, 10, ScheduleKind::OneCycle), 0.2),
+        name @ "electricity" => {
+            with_schedule(official(name, wide(), 32, 10, ScheduleKind::OneCycle), 0.2)
+        }
+        name @ "traffic" => {
+            with_schedule(official(name, wide(), 24, 10, ScheduleKind::OneCycle), 0.2)
+        }
         name @ "illness" => illness(name),
         // No official script; the small network suits its 7588 days.
         name @ "exchange_rate" => official(name, small(), 128, 100, ScheduleKind::Type3),
@@ -70,7 +76,13 @@ fn wide() -> ModelConfig {
     }
 }
 
-fn official(dataset: &str, model: ModelConfig, batch_size: usize, patience: usize, schedule: ScheduleKind) -> Config {
+fn official(
+    dataset: &str,
+    model: ModelConfig,
+    batch_size: usize,
+    patience: usize,
+    schedule: ScheduleKind,
+) -> Config {
     Config {
         model,
         data: DataConfig {

@@ -19,7 +19,12 @@ impl<B: ModelBackend> Backward<B, 3> for LinearBackward {
     /// `x` and the weight.
     type State = [NodeId; 2];
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
         let dy = grads.consume::<B>(&ops.node);
         let [x, weight] = ops.state.map(|id| checkpointer.retrieve_node_output::<T<B>>(id));
         let [for_x, for_weight, for_bias] = ops.parents;
@@ -79,7 +84,12 @@ struct Kept<Tensor> {
 impl<B: ModelBackend> Backward<B, 3> for BatchNormBackward {
     type State = Kept<T<B>>;
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
         let dy = grads.consume::<B>(&ops.node);
         let Kept { x, gamma, mean, inverse } = ops.state;
         let x = checkpointer.retrieve_node_output::<T<B>>(x);
@@ -93,7 +103,8 @@ impl<B: ModelBackend> Backward<B, 3> for BatchNormBackward {
             let normal = B::float_mul(B::float_sub(x, mean), inverse.clone());
             let mean_dy = B::float_mul_scalar(beta_gradient.clone(), (1.0 / rows).into());
             let mean_projection = B::float_mul_scalar(gamma_gradient.clone(), (1.0 / rows).into());
-            let inner = B::float_sub(B::float_sub(dy, mean_dy), B::float_mul(normal, mean_projection));
+            let inner =
+                B::float_sub(B::float_sub(dy, mean_dy), B::float_mul(normal, mean_projection));
             let dx = B::float_mul(inner, B::float_mul(as_row::<B>(gamma), inverse));
             grads.register::<B>(node.id, dx);
         }
@@ -112,7 +123,12 @@ struct GeluBackward;
 impl<B: ModelBackend> Backward<B, 1> for GeluBackward {
     type State = NodeId;
 
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
         let dy = grads.consume::<B>(&ops.node);
         let x = checkpointer.retrieve_node_output::<T<B>>(ops.state);
         let [for_x] = ops.parents;
@@ -148,28 +164,47 @@ impl<B: ModelBackend> Backward<B, 1> for MaskedBackward {
 
 impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
     fn linear_layer(x: T<Self>, weight: T<Self>, bias: T<Self>) -> T<Self> {
-        let prepared =
-            LinearBackward.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
+        let prepared = LinearBackward
+            .prepare::<C>([x.node(), weight.node(), bias.node()])
+            .compute_bound()
+            .stateful();
         match prepared {
             OpsKind::Tracked(mut prepared) => {
                 let kept = [prepared.checkpoint(&x), prepared.checkpoint(&weight)];
-                let y = B::linear_layer(x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+                let y = B::linear_layer(
+                    x.into_primitive(),
+                    weight.into_primitive(),
+                    bias.into_primitive(),
+                );
                 prepared.finish(kept, y)
             }
-            OpsKind::UnTracked(prepared) => {
-                prepared.finish(B::linear_layer(x.into_primitive(), weight.into_primitive(), bias.into_primitive()))
-            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::linear_layer(
+                x.into_primitive(),
+                weight.into_primitive(),
+                bias.into_primitive(),
+            )),
         }
     }
 
-    fn norm_rows(x: T<Self>, gamma: T<Self>, beta: T<Self>, epsilon: f64) -> (T<Self>, T<Self>, T<Self>) {
-        let prepared =
-            BatchNormBackward.prepare::<C>([x.node(), gamma.node(), beta.node()]).compute_bound().stateful();
+    fn norm_rows(
+        x: T<Self>,
+        gamma: T<Self>,
+        beta: T<Self>,
+        epsilon: f64,
+    ) -> (T<Self>, T<Self>, T<Self>) {
+        let prepared = BatchNormBackward
+            .prepare::<C>([x.node(), gamma.node(), beta.node()])
+            .compute_bound()
+            .stateful();
         let (output, mean, variance) = match prepared {
             OpsKind::Tracked(mut prepared) => {
                 let (x_id, gamma_id) = (prepared.checkpoint(&x), prepared.checkpoint(&gamma));
-                let (output, mean, variance) =
-                    B::norm_rows(x.into_primitive(), gamma.into_primitive(), beta.into_primitive(), epsilon);
+                let (output, mean, variance) = B::norm_rows(
+                    x.into_primitive(),
+                    gamma.into_primitive(),
+                    beta.into_primitive(),
+                    epsilon,
+                );
                 let kept = Kept {
                     x: x_id,
                     gamma: gamma_id,
@@ -179,8 +214,12 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
                 (prepared.finish(kept, output), mean, variance)
             }
             OpsKind::UnTracked(prepared) => {
-                let (output, mean, variance) =
-                    B::norm_rows(x.into_primitive(), gamma.into_primitive(), beta.into_primitive(), epsilon);
+                let (output, mean, variance) = B::norm_rows(
+                    x.into_primitive(),
+                    gamma.into_primitive(),
+                    beta.into_primitive(),
+                    epsilon,
+                );
                 (prepared.finish(output), mean, variance)
             }
         };
@@ -205,7 +244,9 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
                 let y = B::masked(x.into_primitive(), control.clone(), site, keep);
                 prepared.finish((control, site, keep), y)
             }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::masked(x.into_primitive(), control, site, keep)),
+            OpsKind::UnTracked(prepared) => {
+                prepared.finish(B::masked(x.into_primitive(), control, site, keep))
+            }
         }
     }
 

@@ -19,7 +19,14 @@ pub const LENGTH: usize = 8;
 pub const RING: usize = 64;
 
 /// The control values of step `step` (from 0) of a run seeded with `seed`; `adam_step` counts from 1.
-pub fn values(seed: u64, step: u64, rate: StepRate, beta2: f64, epsilon: f64, adam_step: i32) -> [f32; LENGTH] {
+pub fn values(
+    seed: u64,
+    step: u64,
+    rate: StepRate,
+    beta2: f64,
+    epsilon: f64,
+    adam_step: i32,
+) -> [f32; LENGTH] {
     let correction1 = 1.0 - rate.beta1.powi(adam_step);
     let correction2 = (1.0 - beta2.powi(adam_step)).sqrt();
     let mixed = mix(seed, step);
@@ -36,7 +43,9 @@ pub fn values(seed: u64, step: u64, rate: StepRate, beta2: f64, epsilon: f64, ad
 
 /// SplitMix64 over both numbers: neighbouring steps get unrelated seeds.
 fn mix(seed: u64, step: u64) -> u64 {
-    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step.wrapping_mul(0xd1b5_4a32_d192_ed03));
+    let mut z = seed
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(step.wrapping_mul(0xd1b5_4a32_d192_ed03));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

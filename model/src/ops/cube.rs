@@ -30,7 +30,8 @@ impl ModelBackend for CubeBackend {
     fn masked(x: CubeTensor, control: CubeTensor, site: u32, keep: f64) -> CubeTensor {
         let x = into_contiguous(x);
         let (client, shape) = (x.client.clone(), x.shape());
-        let y = empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape.clone(), x.dtype);
+        let y =
+            empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape.clone(), x.dtype);
         let (count, dim) = elementwise(shape.num_elements());
         mask::masked::launch(
             &client,
@@ -82,8 +83,9 @@ fn reduce(pass: Pass, x: CubeTensor, more: Option<[CubeTensor; 3]>) -> (CubeTens
     let x = into_contiguous(x);
     let [rows, columns] = x.shape().dims::<2>();
     let (client, device, dtype) = (x.client.clone(), x.device.clone(), x.dtype);
-    let empty =
-        |shape: [usize; 2]| empty_device_contiguous_dtype(client.clone(), device.clone(), Shape::new(shape), dtype);
+    let empty = |shape: [usize; 2]| {
+        empty_device_contiguous_dtype(client.clone(), device.clone(), Shape::new(shape), dtype)
+    };
     let [mean, inverse, dy] = match more {
         Some(more) => more.map(into_contiguous),
         // Not read by the other passes; an operator's arguments are fixed.

@@ -36,11 +36,20 @@ pub trait ModelBackend: Backend {
     /// of `control`'s seed, of `site` and of the element's place, so the backward pass is the same
     /// operator on the gradient, and no mask is stored.
     #[fusion(meta = |x, _control, _site, _keep| x.clone())]
-    fn masked(x: FloatTensor<Self>, control: FloatTensor<Self>, site: u32, keep: f64) -> FloatTensor<Self>;
+    fn masked(
+        x: FloatTensor<Self>,
+        control: FloatTensor<Self>,
+        site: u32,
+        keep: f64,
+    ) -> FloatTensor<Self>;
 
     /// `x W + b`
     #[fusion(default)]
-    fn linear_layer(x: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn linear_layer(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         let bias = as_row::<Self>(bias);
         Self::float_add(Self::product(x, weight), bias)
     }
@@ -54,7 +63,10 @@ pub trait ModelBackend: Backend {
         epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let (mean, variance) = Self::column_statistics(x.clone());
-        let scale = Self::float_mul(as_row::<Self>(gamma), inverse_deviation::<Self>(variance.clone(), epsilon));
+        let scale = Self::float_mul(
+            as_row::<Self>(gamma),
+            inverse_deviation::<Self>(variance.clone(), epsilon),
+        );
         let centred = Self::float_sub(x, mean.clone());
         let output = Self::float_add(Self::float_mul(centred, scale), as_row::<Self>(beta));
         (output, mean, variance)
@@ -75,7 +87,10 @@ pub(super) fn as_row<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
 }
 
 /// `1 / sqrt(variance + epsilon)`
-pub(super) fn inverse_deviation<B: Backend>(variance: FloatTensor<B>, epsilon: f64) -> FloatTensor<B> {
+pub(super) fn inverse_deviation<B: Backend>(
+    variance: FloatTensor<B>,
+    epsilon: f64,
+) -> FloatTensor<B> {
     B::float_recip(B::float_sqrt(B::float_add_scalar(variance, epsilon.into())))
 }
 

@@ -29,7 +29,10 @@ pub fn packed<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// `target[..] = source`, of the same number of elements.
 pub fn overwrite(target: &Tensor<1>, source: Tensor<1>) -> Token {
-    let token = <Dispatch as InPlaceBackend>::overwrite(target.clone().into_dispatch(), source.into_dispatch());
+    let token = <Dispatch as InPlaceBackend>::overwrite(
+        target.clone().into_dispatch(),
+        source.into_dispatch(),
+    );
     Tensor::from_dispatch(token)
 }
 
@@ -102,7 +105,11 @@ pub trait InPlaceBackend: Backend {
     ) -> FloatTensor<Self>;
 
     #[fusion(meta = |ring, _value, _control| token(ring))]
-    fn record(ring: FloatTensor<Self>, value: FloatTensor<Self>, control: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn record(
+        ring: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        control: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 }
 
 fn token(like: &TensorSpec) -> TensorSpec {
@@ -115,7 +122,13 @@ impl InPlaceBackend for CubeBackend {
         let y = empty(&x, x.shape());
         let (count, dim) = elementwise(x.shape().num_elements());
         let client = x.client.clone();
-        writes::overwrite::launch(&client, count, dim, x.into_tensor_arg(), y.clone().into_tensor_arg());
+        writes::overwrite::launch(
+            &client,
+            count,
+            dim,
+            x.into_tensor_arg(),
+            y.clone().into_tensor_arg(),
+        );
         y
     }
 
@@ -124,7 +137,13 @@ impl InPlaceBackend for CubeBackend {
         let token = empty(&target, Shape::new([1]));
         let (count, dim) = elementwise(target.shape().num_elements());
         let client = target.client.clone();
-        writes::overwrite::launch(&client, count, dim, source.into_tensor_arg(), dense(target).into_tensor_arg());
+        writes::overwrite::launch(
+            &client,
+            count,
+            dim,
+            source.into_tensor_arg(),
+            dense(target).into_tensor_arg(),
+        );
         token
     }
 
@@ -195,7 +214,10 @@ fn dense(target: CubeTensor) -> CubeTensor {
     let (shape, strides) = (target.meta.shape(), target.meta.strides());
     let mut step = 1;
     for (size, stride) in shape.iter().zip(strides.iter()).rev() {
-        assert!(*size == 1 || *stride == step, "a tensor written in place has gaps: {shape:?} with strides {strides:?}");
+        assert!(
+            *size == 1 || *stride == step,
+            "a tensor written in place has gaps: {shape:?} with strides {strides:?}"
+        );
         step *= size;
     }
     target

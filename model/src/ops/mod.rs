@@ -28,7 +28,11 @@ pub use extension::ModelBackend;
 
 /// `[rows, inputs] x [inputs, outputs] + [outputs] -> [rows, outputs]`
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    let y = <Dispatch as ModelBackend>::linear_layer(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    let y = <Dispatch as ModelBackend>::linear_layer(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+    );
     Tensor::from_dispatch(y)
 }
 
@@ -43,7 +47,12 @@ pub struct Normalised {
 }
 
 /// Normalises each column of `x` `[rows, features]` by the batch's statistics.
-pub fn batch_norm_train(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Normalised {
+pub fn batch_norm_train(
+    x: Tensor<2>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> Normalised {
     let [features] = gamma.dims();
     let (output, mean, variance) = <Dispatch as ModelBackend>::norm_rows(
         x.into_dispatch(),
@@ -66,7 +75,8 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// `x` with each element kept with probability `keep`, by the seed in `control`; see
 /// [`TrainingPass`](crate::pass::TrainingPass), which counts the sites.
 pub fn masked<const D: usize>(x: Tensor<D>, control: Tensor<1>, site: u32, keep: f64) -> Tensor<D> {
-    let y = <Dispatch as ModelBackend>::masked(x.into_dispatch(), control.into_dispatch(), site, keep);
+    let y =
+        <Dispatch as ModelBackend>::masked(x.into_dispatch(), control.into_dispatch(), site, keep);
     Tensor::from_dispatch(y)
 }
 

@@ -29,7 +29,8 @@ pub fn adam(
         first[i] = m;
         second[i] = v;
         let p = parameter[i];
-        parameter[i] = p - m * control[comptime!(control::STEP_SIZE)] / (v.sqrt() + control[comptime!(control::EPSILON)]);
+        parameter[i] = p - m * control[comptime!(control::STEP_SIZE)]
+            / (v.sqrt() + control[comptime!(control::EPSILON)]);
     }
 }
 

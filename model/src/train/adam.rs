@@ -63,8 +63,13 @@ impl Adam {
         gradients: &mut GradientsParams,
         control: &Tensor<1>,
     ) -> Vec<Token> {
-        let mut update =
-            UpdateInPlace { beta2: self.beta2, moments: &mut self.moments, gradients, control, tokens: Vec::new() };
+        let mut update = UpdateInPlace {
+            beta2: self.beta2,
+            moments: &mut self.moments,
+            gradients,
+            control,
+            tokens: Vec::new(),
+        };
         model.visit(&mut update);
         update.tokens
     }
@@ -82,13 +87,20 @@ impl Adam {
 
     /// The moments under the names of `model`'s parameters, `first.*` and `second.*`.
     pub fn record<M: Module>(&self, model: &M) -> NamedTensors {
-        let mut record = Record { path: Path::default(), moments: &self.moments, out: NamedTensors::default() };
+        let mut record =
+            Record { path: Path::default(), moments: &self.moments, out: NamedTensors::default() };
         model.visit(&mut record);
         record.out
     }
 
     /// Takes back what [`record`](Self::record) gave, on `device`.
-    pub fn restore<M: Module>(&mut self, model: &M, tensors: &NamedTensors, steps: i32, device: &Device) {
+    pub fn restore<M: Module>(
+        &mut self,
+        model: &M,
+        tensors: &NamedTensors,
+        steps: i32,
+        device: &Device,
+    ) {
         self.steps = steps;
         model.visit(&mut Restore {
             path: Path::default(),
@@ -123,8 +135,8 @@ impl ModuleMapper for Update<'_> {
             },
             None => Moments { first: fresh, second: fresh_square },
         };
-        let change = moments.first.clone() * self.step_size
-            / (moments.second.clone().sqrt() + self.epsilon);
+        let change =
+            moments.first.clone() * self.step_size / (moments.second.clone().sqrt() + self.epsilon);
         self.moments.insert(param.id, Box::new(moments));
         let (id, value, mapper) = param.consume();
         let value = value.without_autodiff() - change;
@@ -146,7 +158,14 @@ impl ModuleVisitor for UpdateInPlace<'_> {
         if let (Some(gradient), Some(moments)) = (self.gradients.remove::<D>(param.id), moments) {
             let value = param.val().without_autodiff();
             let (first, second) = (&moments.first, &moments.second);
-            self.tokens.push(in_place::adam(&value, gradient, first, second, self.control, self.beta2));
+            self.tokens.push(in_place::adam(
+                &value,
+                gradient,
+                first,
+                second,
+                self.control,
+                self.beta2,
+            ));
         }
     }
 }
@@ -170,8 +189,10 @@ impl ModuleVisitor for PackMoments<'_> {
                 Moments { first: zeros(), second: zeros() }
             }
         };
-        let moments =
-            Moments { first: in_place::packed(moments.first), second: in_place::packed(moments.second) };
+        let moments = Moments {
+            first: in_place::packed(moments.first),
+            second: in_place::packed(moments.second),
+        };
         self.moments.insert(param.id, Box::new(moments));
     }
 }
@@ -190,7 +211,9 @@ impl ModuleVisitor for Record<'_> {
         self.path.exit();
     }
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(moments) = self.moments.get(&param.id).and_then(|m| m.downcast_ref::<Moments<D>>()) {
+        if let Some(moments) =
+            self.moments.get(&param.id).and_then(|m| m.downcast_ref::<Moments<D>>())
+        {
             let name = self.path.name();
             self.out.insert(format!("first.{name}"), moments.first.to_data());
             self.out.insert(format!("second.{name}"), moments.second.to_data());

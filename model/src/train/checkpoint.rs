@@ -90,7 +90,9 @@ impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self> {
         let (tensors, metadata) = tensors::read(path)?;
         let field = |name: &str| {
-            metadata.get(name).with_context(|| format!("{}: no `{name}` in the header", path.display()))
+            metadata
+                .get(name)
+                .with_context(|| format!("{}: no `{name}` in the header", path.display()))
         };
         let format = field("format")?;
         if format != FORMAT {
@@ -122,7 +124,8 @@ impl Checkpoint {
     /// if no epoch has ended.
     pub fn model(&self, config: &Config, device: &Device) -> Result<PatchTst> {
         let device = device.clone().without_autodiff();
-        let fresh = PatchTst::new(&config.model, self.facts.inputs.len(), config.train.seed, &device);
+        let fresh =
+            PatchTst::new(&config.model, self.facts.inputs.len(), config.train.seed, &device);
         let weights = self.best().unwrap_or_else(|| tensors::section(&self.tensors, "model"));
         Ok(tensors::into_module(fresh, weights)?)
     }

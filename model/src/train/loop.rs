@@ -60,7 +60,14 @@ pub struct Trainer {
 
 impl Trainer {
     /// A new run, or with `resume` the one that `folder` holds.
-    pub fn new(config: Config, folder: RunFolder, runtime: &Runtime, data: Data, resume: bool, stop: Arc<AtomicBool>) -> Result<Self> {
+    pub fn new(
+        config: Config,
+        folder: RunFolder,
+        runtime: &Runtime,
+        data: Data,
+        resume: bool,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let started = Instant::now();
         let loader = data.train_loader(&config)?;
         let device = runtime.device.clone().autodiff();
@@ -106,7 +113,8 @@ impl Trainer {
             channels_out: windows.channels_out(),
             output: data.output,
         };
-        let stepper = Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+        let stepper =
+            Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
             device_name: runtime.name.clone(),
@@ -153,8 +161,14 @@ impl Trainer {
     /// One epoch, from where it stands. False if asked to stop.
     fn epoch(&mut self, progress: &mut Progress) -> Result<bool> {
         let batches = self.loader.batches();
-        progress.begin_epoch(self.position.epoch, self.config.train.epochs, self.position.batch, batches);
-        let mut epoch = self.loader.epoch(self.position.epoch as u64).skip_batches(self.position.batch);
+        progress.begin_epoch(
+            self.position.epoch,
+            self.config.train.epochs,
+            self.position.batch,
+            batches,
+        );
+        let mut epoch =
+            self.loader.epoch(self.position.epoch as u64).skip_batches(self.position.batch);
         let mut unread = 0;
         let mut clock = Instant::now();
         let (mut waited, mut shown) = (0.0, None);
@@ -310,7 +324,14 @@ impl Trainer {
 
     fn save(&mut self) -> Result<()> {
         let (model, adam) = (self.stepper.model()?, self.stepper.adam());
-        checkpoint::save(&self.folder.checkpoint(), model, adam, self.best.as_ref(), &self.position, &self.facts)
+        checkpoint::save(
+            &self.folder.checkpoint(),
+            model,
+            adam,
+            self.best.as_ref(),
+            &self.position,
+            &self.facts,
+        )
     }
 }
 

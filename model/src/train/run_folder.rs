@@ -26,7 +26,8 @@ impl RunFolder {
                 path.display()
             );
         }
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot create {}", path.display()))?;
         std::fs::write(path.join("config.toml"), config.to_toml()?)
             .with_context(|| format!("cannot write {}", path.join("config.toml").display()))?;
         Ok(Self(path))
@@ -69,7 +70,8 @@ fn default_name(config: &Config) -> String {
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_else(|| "run".into());
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+    let seconds =
+        SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days as i64);
     format!(
@@ -84,7 +86,10 @@ fn default_name(config: &Config) -> String {
 /// `name`, or with a number behind it where two runs begin in the same second.
 fn unused(runs: &Path, name: &str) -> PathBuf {
     let numbered = (2..).map(|number| runs.join(format!("{name}-{number}")));
-    std::iter::once(runs.join(name)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| runs.join(name))
+    std::iter::once(runs.join(name))
+        .chain(numbered)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| runs.join(name))
 }
 
 /// Year, month and day of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date

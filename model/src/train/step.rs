@@ -89,11 +89,12 @@ impl Stepper {
             gpu: None,
         };
         if !on_host(device) {
-            let recording = if record && Dispatch::graph_prepare(stepper.plain().as_dispatch()).is_ok() {
-                Recording::After(WARM_UP)
-            } else {
-                Recording::Off
-            };
+            let recording =
+                if record && Dispatch::graph_prepare(stepper.plain().as_dispatch()).is_ok() {
+                    Recording::After(WARM_UP)
+                } else {
+                    Recording::Off
+                };
             stepper.settle(recording)?;
         }
         Ok(stepper)
@@ -161,7 +162,13 @@ impl Stepper {
         matches!(&self.gpu, Some(Gpu { recording: Recording::Recorded(_), .. }))
     }
 
-    fn step_on_host(&mut self, x: Vec<f32>, y: Vec<f32>, control: [f32; control::LENGTH], rate: StepRate) -> Result<()> {
+    fn step_on_host(
+        &mut self,
+        x: Vec<f32>,
+        y: Vec<f32>,
+        control: [f32; control::LENGTH],
+        rate: StepRate,
+    ) -> Result<()> {
         let plain = self.plain();
         let flat = |values: Vec<f32>| {
             let length = values.len();
@@ -176,12 +183,21 @@ impl Stepper {
         Ok(())
     }
 
-    fn step_on_gpu(&mut self, x: Vec<f32>, y: Vec<f32>, control: [f32; control::LENGTH], index: u64) -> Result<()> {
+    fn step_on_gpu(
+        &mut self,
+        x: Vec<f32>,
+        y: Vec<f32>,
+        control: [f32; control::LENGTH],
+        index: u64,
+    ) -> Result<()> {
         let plain = self.plain();
         let gpu = self.gpu.as_mut().context("a step on a GPU without one")?;
         let copy = |target: &Tensor<1>, values: Vec<f32>| {
             let length = values.len();
-            in_place::overwrite(target, Tensor::from_data(TensorData::new(values, [length]), &plain))
+            in_place::overwrite(
+                target,
+                Tensor::from_data(TensorData::new(values, [length]), &plain),
+            )
         };
         let tokens = [copy(&gpu.control, control.to_vec()), copy(&gpu.x, x), copy(&gpu.y, y)];
         plain.flush()?;
@@ -191,7 +207,10 @@ impl Stepper {
         }
         gpu.unread.end = index + 1;
         if gpu.unread.end - gpu.unread.start > RING as u64 {
-            bail!("{} losses wait to be read; the device keeps {RING}", gpu.unread.end - gpu.unread.start);
+            bail!(
+                "{} losses wait to be read; the device keeps {RING}",
+                gpu.unread.end - gpu.unread.start
+            );
         }
         match &mut gpu.recording {
             Recording::Recorded(graph) => {
@@ -235,11 +254,13 @@ impl Stepper {
         let moments = self.adam.record(self.model()?);
         // Losses in the ring would be lost with it.
         plain.sync()?;
-        let recorded = Dispatch::graph_start_capture(plain.as_dispatch()).map_err(anyhow::Error::from).and_then(|()| {
-            let computed = self.compute();
-            let graph = Dispatch::graph_stop_capture(plain.as_dispatch());
-            computed.and(graph.map_err(anyhow::Error::from))
-        });
+        let recorded = Dispatch::graph_start_capture(plain.as_dispatch())
+            .map_err(anyhow::Error::from)
+            .and_then(|()| {
+                let computed = self.compute();
+                let graph = Dispatch::graph_stop_capture(plain.as_dispatch());
+                computed.and(graph.map_err(anyhow::Error::from))
+            });
         match recorded {
             Ok(graph) => {
                 // SAFETY: as in `step_on_gpu`.
@@ -252,7 +273,12 @@ impl Stepper {
             Err(error) => {
                 eprintln!("steps are launched kernel by kernel: {error}");
                 let (control, x, y, ring) = match &self.gpu {
-                    Some(gpu) => (gpu.control.to_data(), gpu.x.to_data(), gpu.y.to_data(), gpu.ring.try_to_data().ok()),
+                    Some(gpu) => (
+                        gpu.control.to_data(),
+                        gpu.x.to_data(),
+                        gpu.y.to_data(),
+                        gpu.ring.try_to_data().ok(),
+                    ),
                     None => bail!("a step on a GPU without one"),
                 };
                 // A refused recording leaves what it would have written unusable.
@@ -262,8 +288,10 @@ impl Stepper {
                 self.model = Some(model);
                 self.settle(Recording::Off)?;
                 if let Some(gpu) = &self.gpu {
-                    let copy = |target, data| in_place::overwrite(target, Tensor::from_data(data, &plain));
-                    let mut tokens = vec![copy(&gpu.control, control), copy(&gpu.x, x), copy(&gpu.y, y)];
+                    let copy =
+                        |target, data| in_place::overwrite(target, Tensor::from_data(data, &plain));
+                    let mut tokens =
+                        vec![copy(&gpu.control, control), copy(&gpu.x, x), copy(&gpu.y, y)];
                     tokens.extend(ring.map(|ring| copy(&gpu.ring, ring)));
                     plain.flush()?;
                 }
@@ -282,7 +310,13 @@ impl Stepper {
 }
 
 /// The mean squared error on inputs as they lie in memory.
-fn loss(model: &PatchTst, x: Tensor<1>, y: Tensor<1>, shape: BatchShape, pass: &TrainingPass) -> Tensor<1> {
+fn loss(
+    model: &PatchTst,
+    x: Tensor<1>,
+    y: Tensor<1>,
+    shape: BatchShape,
+    pass: &TrainingPass,
+) -> Tensor<1> {
     let BatchShape { batch, context, horizon, channels, channels_out, output } = shape;
     let x = x.reshape([batch, context, channels]).swap_dims(1, 2);
     let y = y.reshape([batch, horizon, channels_out]).swap_dims(1, 2);

@@ -26,7 +26,9 @@ fn inputs() -> Inputs {
 }
 
 /// The sum of all layers' outputs and the gradients of every input.
-fn run(layer: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>) -> (Vec<f32>, Vec<Vec<f32>>) {
+fn run(
+    layer: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
+) -> (Vec<f32>, Vec<Vec<f32>>) {
     let inputs = inputs();
     let mut layer = layer;
     let heads = |t: &Tensor<4>| t.clone().swap_dims(1, 2);
@@ -87,7 +89,8 @@ fn kernels_agree_with_vanilla() {
 #[test]
 fn without_residual_layers_are_independent() {
     let (output, _) = run(|_, q, k, v| attend(AttentionKind::Vanilla, q, k, v, None));
-    let (expected, _) = run(|_, q, k, v| softmax(q.matmul(k.swap_dims(2, 3)) / (D as f64).sqrt(), 3).matmul(v));
+    let (expected, _) =
+        run(|_, q, k, v| softmax(q.matmul(k.swap_dims(2, 3)) / (D as f64).sqrt(), 3).matmul(v));
     assert_close(&output, &expected, 1e-6);
     let (residual, _) = by(AttentionKind::Vanilla);
     assert!(output.iter().zip(&residual).any(|(a, b)| (a - b).abs() > 1e-3));

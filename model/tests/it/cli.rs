@@ -41,12 +41,20 @@ fn train_eval_forecast() {
     assert!(err.contains("epoch   1/1"), "{err}");
     let (out, _) = run(&["eval", "--run", "runs/first", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let metrics: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("runs/first/metrics.json")).unwrap()).unwrap();
+    let metrics: serde_json::Value = serde_json::from_slice(
+        &std::fs::read(folder.path().join("runs/first/metrics.json")).unwrap(),
+    )
+    .unwrap();
     let (found, expected) = (&json["test"]["complete"]["mse"], &metrics["test"]["mse"]);
-    assert!((found.as_f64().unwrap() - expected.as_f64().unwrap()).abs() < 1e-9, "{found} {expected}");
+    assert!(
+        (found.as_f64().unwrap() - expected.as_f64().unwrap()).abs() < 1e-9,
+        "{found} {expected}"
+    );
     run(&["forecast", "--run", "runs/first", "--output", "next.csv", "--plot", "next.svg"]);
-    assert_eq!(std::fs::read_to_string(folder.path().join("next.csv")).unwrap().lines().count(), 13);
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("next.csv")).unwrap().lines().count(),
+        13
+    );
     // One more epoch of the finished run.
     let (_, err) = run(&["train", "--resume", "runs/first", "train.epochs=2"]);
     assert!(err.contains("epoch   2/2") && !err.contains("epoch   1/2"), "{err}");

@@ -44,7 +44,11 @@ fn errors_say_what_was_meant() {
     insta::assert_snapshot!(error("model.d_model=wide"), @"model.d_model = \"wide\": expected a whole number, found text");
     insta::assert_snapshot!(error("model.d_model=-3"), @"model.d_model = -3: must not be negative");
     insta::assert_snapshot!(error("model.dropout=true"), @"model.dropout = true: expected a number, found true or false");
-    assert!(error("model.attention=flash").contains("vanilla"), "{}", error("model.attention=flash"));
+    assert!(
+        error("model.attention=flash").contains("vanilla"),
+        "{}",
+        error("model.attention=flash")
+    );
     insta::assert_snapshot!(
         presets::by_name("eth1").unwrap_err(),
         @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, tiny"
@@ -53,11 +57,22 @@ fn errors_say_what_was_meant() {
 
 #[test]
 fn files_lie_over_their_preset() {
-    let config = overrides::from_toml("preset = \"ettm1\"\n[model]\nheads = 8\n[train]\nlearning_rate = 1\n").unwrap();
-    assert_eq!((config.model.heads, config.model.d_model, config.train.learning_rate), (8, 128, 1.0));
+    let config = overrides::from_toml(
+        "preset = \"ettm1\"\n[model]\nheads = 8\n[train]\nlearning_rate = 1\n",
+    )
+    .unwrap();
+    assert_eq!(
+        (config.model.heads, config.model.d_model, config.train.learning_rate),
+        (8, 128, 1.0)
+    );
     let unknown = overrides::from_toml("[model]\nd_modell = 8").unwrap_err().to_string();
     insta::assert_snapshot!(unknown, @"unknown key `model.d_modell`; did you mean `model.d_model`?");
-    assert!(overrides::from_toml("[modl]\nheads = 8").unwrap_err().to_string().starts_with("unknown key `modl`"));
+    assert!(
+        overrides::from_toml("[modl]\nheads = 8")
+            .unwrap_err()
+            .to_string()
+            .starts_with("unknown key `modl`")
+    );
     assert!(overrides::from_toml("model = ").unwrap_err().to_string().contains("not valid TOML"));
 }
 

@@ -30,9 +30,13 @@ fn dates_go_on_and_values_are_in_their_own_units() {
     assert_eq!(next.dates(), expected);
     // Each channel stays near where it was: its mean is within three deviations.
     for channel in 0..series.channels() {
-        let (mean, std) = (checkpoint.facts.scaler.mean[channel], checkpoint.facts.scaler.std[channel]);
+        let (mean, std) =
+            (checkpoint.facts.scaler.mean[channel], checkpoint.facts.scaler.std[channel]);
         let forecast = next.channel(channel).sum::<f64>() / next.rows() as f64;
-        assert!((forecast - mean).abs() < 3.0 * std, "channel {channel}: {forecast}, mean {mean}, deviation {std}");
+        assert!(
+            (forecast - mean).abs() < 3.0 * std,
+            "channel {channel}: {forecast}, mean {mean}, deviation {std}"
+        );
     }
 
     // The same rows from a file give the same forecast.
@@ -43,7 +47,8 @@ fn dates_go_on_and_values_are_in_their_own_units() {
 
     let short = folder.path().join("short.csv");
     write_rows(&input, &short, 11);
-    let error = forecast::forecast(&config, &checkpoint, Some(&short), &Device::flex()).err().unwrap();
+    let error =
+        forecast::forecast(&config, &checkpoint, Some(&short), &Device::flex()).err().unwrap();
     assert!(format!("{error:#}").contains("10 rows; the model reads 48"), "{error:#}");
 }
 

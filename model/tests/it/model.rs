@@ -47,7 +47,10 @@ fn parameter_count_of_the_paper_configurations() {
 #[test]
 fn patches_overlap_and_the_end_is_repeated() {
     let device = Device::flex();
-    let x = Tensor::<3>::from_data(TensorData::new((0..10).map(|v| v as f32).collect(), [1, 1, 10]), &device);
+    let x = Tensor::<3>::from_data(
+        TensorData::new((0..10).map(|v| v as f32).collect(), [1, 1, 10]),
+        &device,
+    );
     let cut = patches(x.clone(), 4, 2, true);
     assert_eq!(cut.dims(), [1, 1, 5, 4]);
     assert_eq!(&values(&cut)[16..], [8.0, 9.0, 9.0, 9.0]);
@@ -111,7 +114,8 @@ fn masks_are_a_function_of_seed_step_and_site() {
     let _ = dropout(x.clone(), 0.3, Some(&same_pass));
     for other in [draw(1, 6), draw(2, 5), values(&dropout(x.clone(), 0.3, Some(&same_pass)))] {
         // Independent masks agree on 0.7 * 0.7 + 0.3 * 0.3 of the elements.
-        let equal = first.iter().zip(&other).filter(|(a, b)| a == b).count() as f32 / first.len() as f32;
+        let equal =
+            first.iter().zip(&other).filter(|(a, b)| a == b).count() as f32 / first.len() as f32;
         assert!((equal - 0.58).abs() < 0.015, "{equal}");
     }
     let kept = first.iter().filter(|v| **v > 0.0).count() as f32 / first.len() as f32;
@@ -135,7 +139,8 @@ fn gradients_pass_where_elements_were_kept() {
 /// A stepper for `model` on the CPU, and steps on the same small batch.
 fn steps(config: &ModelConfig, model: PatchTst, rate: f64, count: u64) -> (Stepper, Vec<f32>) {
     let device = Device::flex();
-    let (x, y) = (random([4, config.context, 2], 7, &device), random([4, config.horizon, 2], 8, &device));
+    let (x, y) =
+        (random([4, config.context, 2], 7, &device), random([4, config.horizon, 2], 8, &device));
     let shape = BatchShape {
         batch: 4,
         context: config.context,
@@ -144,7 +149,8 @@ fn steps(config: &ModelConfig, model: PatchTst, rate: f64, count: u64) -> (Stepp
         channels_out: 2,
         output: None,
     };
-    let mut stepper = Stepper::new(model, Adam::new(0.999, 1e-8), &device.autodiff(), shape, 1, true).unwrap();
+    let mut stepper =
+        Stepper::new(model, Adam::new(0.999, 1e-8), &device.autodiff(), shape, 1, true).unwrap();
     let rate = StepRate { learning_rate: rate, beta1: 0.9 };
     for index in 0..count {
         stepper.step(values(&x), values(&y), rate, index).unwrap();

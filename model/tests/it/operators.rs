@@ -50,7 +50,8 @@ fn batch_norm() {
     let mean = z.clone().mean_dim(0);
     let centred = z - mean.clone();
     let variance = centred.clone().square().mean_dim(0);
-    let expected = centred / (variance.clone() + 1e-5).sqrt() * gamma.clone().unsqueeze() + beta.clone().unsqueeze();
+    let expected = centred / (variance.clone() + 1e-5).sqrt() * gamma.clone().unsqueeze()
+        + beta.clone().unsqueeze();
     assert_close(&values(&normed.output), &values(&expected), 1e-5);
     assert_close(&values(&normed.mean), &values(&mean), 1e-6);
     assert_close(&values(&normed.variance), &values(&variance), 1e-5);

@@ -33,7 +33,9 @@ fn one_cycle_is_pytorchs() {
     config.learning_rate = 25.0;
     config.pct_start = 0.3;
     let schedule = Schedule::new(&config, 2);
-    let annealed = |start: f64, end: f64, share: f64| end + (start - end) / 2.0 * ((std::f64::consts::PI * share).cos() + 1.0);
+    let annealed = |start: f64, end: f64, share: f64| {
+        end + (start - end) / 2.0 * ((std::f64::consts::PI * share).cos() + 1.0)
+    };
     let mut rates = vec![1.0, 13.0, 25.0];
     let mut momenta = vec![0.95, 0.9, 0.85];
     for step in 1..=7 {

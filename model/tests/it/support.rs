@@ -51,7 +51,8 @@ pub fn train(config: &Config, resume: bool, stop_after: Option<u64>) -> Outcome 
 /// Numbers from U(-1, 1).
 pub fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let values: Vec<f32> =
+        (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 

@@ -10,15 +10,17 @@ use crate::support::{tiny, train};
 
 fn files(config: &Config) -> (Vec<u8>, Vec<[String; 4]>) {
     let folder = Path::new(&config.runtime.runs).join(&config.runtime.name);
-    let (tensors, _) = tilewright_patchtst::tensors::read(&folder.join("checkpoint.safetensors")).unwrap();
+    let (tensors, _) =
+        tilewright_patchtst::tensors::read(&folder.join("checkpoint.safetensors")).unwrap();
     let bytes = tensors.iter().flat_map(|(name, data)| {
         name.bytes().chain(data.as_bytes().iter().copied()).collect::<Vec<_>>()
     });
     // Without the columns that hold seconds.
-    let losses = csv::Reader::from_path(folder.join("losses.csv")).unwrap().into_records().map(|row| {
-        let row = row.unwrap();
-        [0, 1, 2, 4].map(|column| row[column].to_string())
-    });
+    let losses =
+        csv::Reader::from_path(folder.join("losses.csv")).unwrap().into_records().map(|row| {
+            let row = row.unwrap();
+            [0, 1, 2, 4].map(|column| row[column].to_string())
+        });
     (bytes.collect(), losses.collect())
 }
 
@@ -33,7 +35,9 @@ fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let parts = tiny(folder.path(), "parts");
     assert!(matches!(train(&parts, false, Some(2)), Outcome::Interrupted));
     assert!(matches!(train(&parts, true, Some(7)), Outcome::Interrupted));
-    let Outcome::Finished(found) = train(&parts, true, None) else { panic!("not interrupted again") };
+    let Outcome::Finished(found) = train(&parts, true, None) else {
+        panic!("not interrupted again")
+    };
 
     let (expected_bytes, expected_losses) = files(&whole);
     let (bytes, losses) = files(&parts);
@@ -55,12 +59,27 @@ fn training_beats_what_it_started_from_and_reports() {
     assert!(metrics.test_drop_last.is_some());
     assert_eq!(metrics.naive.seasonal.map(|s| s.period), Some(24));
     let run = folder.path().join("run");
-    for file in ["config.toml", "checkpoint.safetensors", "losses.csv", "metrics.json", "forecast.svg", "losses.svg"] {
+    for file in [
+        "config.toml",
+        "checkpoint.safetensors",
+        "losses.csv",
+        "metrics.json",
+        "forecast.svg",
+        "losses.svg",
+    ] {
         assert!(run.join(file).is_file(), "{file}");
     }
     let json: serde_json::Value =
         serde_json::from_slice(&std::fs::read(run.join("metrics.json")).unwrap()).unwrap();
-    for key in ["test", "val", "naive", "epoch_seconds", "data_seconds", "time_to_first_step_seconds", "device"] {
+    for key in [
+        "test",
+        "val",
+        "naive",
+        "epoch_seconds",
+        "data_seconds",
+        "time_to_first_step_seconds",
+        "device",
+    ] {
         assert!(json.get(key).is_some(), "{key}");
     }
     assert!(json["naive"]["seasonal"]["mse"].is_number());
@@ -79,7 +98,8 @@ fn patience_ends_a_run_and_the_best_weights_are_kept() {
     let Outcome::Finished(metrics) = train(&config, false, None) else { panic!("not interrupted") };
     assert!(metrics.stopped_early && metrics.epochs < 50, "{metrics:?}");
     assert_eq!(metrics.best_epoch, metrics.epochs - 1);
-    let checkpoint = Checkpoint::read(&folder.path().join("patience/checkpoint.safetensors")).unwrap();
+    let checkpoint =
+        Checkpoint::read(&folder.path().join("patience/checkpoint.safetensors")).unwrap();
     let best = checkpoint.position.rows[metrics.best_epoch - 1].val;
     assert!((best - metrics.val.mse).abs() < 1e-9 * best.max(1.0), "{best} {}", metrics.val.mse);
     // A finished run resumes to the same result, without training.
