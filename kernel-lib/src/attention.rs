@@ -152,12 +152,8 @@ pub fn attention_backward(
         lse: &output.lse,
         scores: output.scores.as_ref().filter(|_| options.save_scores),
     };
-    let outputs = launch::Gradients {
-        d_out,
-        d_q: &gradients.q,
-        d_k: &gradients.k,
-        d_v: &gradients.v,
-    };
+    let outputs =
+        launch::Gradients { d_out, d_q: &gradients.q, d_k: &gradients.k, d_v: &gradients.v };
     variant.launch_backward(&call, &outputs);
     Ok(gradients)
 }
@@ -183,9 +179,7 @@ pub fn problem(
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         return Err(AttentionError::Heads { query_heads: heads, key_heads: kv_heads });
     }
-    for (name, dimension, given) in
-        [("q", "head_dim", head_dim), ("v", "value_dim", value_dim)]
-    {
+    for (name, dimension, given) in [("q", "head_dim", head_dim), ("v", "value_dim", value_dim)] {
         if given == 0 || given > MAX_HEAD_DIM {
             let allowed = "the kernels do 1 to 256";
             return Err(AttentionError::Size { name, dimension, given, allowed });
@@ -264,11 +258,7 @@ fn same_shape(
     Ok(())
 }
 
-fn same_dtype(
-    name: &'static str,
-    tensor: &Strided,
-    expected: DType,
-) -> Result<(), AttentionError> {
+fn same_dtype(name: &'static str, tensor: &Strided, expected: DType) -> Result<(), AttentionError> {
     if tensor.dtype != expected {
         return Err(AttentionError::DType { name, given: tensor.dtype, expected });
     }

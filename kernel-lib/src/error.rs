@@ -26,7 +26,9 @@ pub enum AttentionError {
     #[error("{name}: {dimension} is {given}; {allowed}")]
     Size { name: &'static str, dimension: &'static str, given: usize, allowed: &'static str },
     /// Two tensors have different element types.
-    #[error("{name} is {given}, but q is {expected}: all tensors of one call share an element type")]
+    #[error(
+        "{name} is {given}, but q is {expected}: all tensors of one call share an element type"
+    )]
     DType { name: &'static str, given: DType, expected: DType },
     /// The memory of a tensor is smaller than its shape and strides reach.
     #[error("{name}: shape and strides reach over {needed} bytes, but its memory has {given}")]
@@ -35,7 +37,9 @@ pub enum AttentionError {
     #[error("scale is {given}; it must be finite")]
     Scale { given: f32 },
     /// Saved scores were asked for, but the forward pass did not save them.
-    #[error("the backward plan reads saved scores, but the forward pass did not save them: set `save_scores` in the forward options")]
+    #[error(
+        "the backward plan reads saved scores, but the forward pass did not save them: set `save_scores` in the forward options"
+    )]
     NoSavedScores,
     /// A plan cannot run this problem on this device.
     #[error("plan `{plan}` cannot run here: {reason}")]

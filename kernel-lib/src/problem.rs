@@ -136,8 +136,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { pass, dtype, head_dim, value_dim, seq_q, seq_k, batch, heads, kv_heads, .. } =
-            self;
+        let Problem {
+            pass, dtype, head_dim, value_dim, seq_q, seq_k, batch, heads, kv_heads, ..
+        } = self;
         write!(f, "{pass} {dtype} B{batch} H{heads}")?;
         if kv_heads != heads {
             write!(f, "/{kv_heads}")?;

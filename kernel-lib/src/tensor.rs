@@ -84,10 +84,8 @@ impl Strided {
         let aligned = |n: usize, width: usize| n.is_multiple_of(width);
         while width > 1 {
             let rows = self.strides[..3].iter().all(|&s| aligned(s, width));
-            let start = aligned(
-                self.handle.offset_start.unwrap_or(0) as usize,
-                width * self.dtype.bytes(),
-            );
+            let start =
+                aligned(self.handle.offset_start.unwrap_or(0) as usize, width * self.dtype.bytes());
             if rows && start && aligned(self.shape[3], width) {
                 break;
             }

@@ -5,7 +5,9 @@
 //! |---|---|
 //! | [`config`] | `[model]`, `[data]`, `[train]`, `[runtime]`; presets; overrides |
 //! | [`patchtst`] | the model: [`revin`], [`patching`], [`encoder`] with [`attention`] and [`batch_norm`], [`head`] |
-//! | [`train`] | the loop, Adam, schedules, early stopping, checkpoints, reports |
+//! | [`ops`], [`pass`] | linear layers, normalisation, GELU and dropout as operators with own gradients |
+//! | [`train`] | the loop, steps recorded as CUDA graphs, Adam, schedules, early stopping, checkpoints, reports |
+//! | [`tensors`] | safetensors files, and modules to and from them |
 //! | [`evaluate`] | errors under both protocols, and the naive forecasts |
 //! | [`mod@forecast`], [`plot`] | forecasts past the end of a series, and pictures |
 //! | [`runtime`] | the device, and how Burn's GPU backend is set up |

@@ -17,10 +17,7 @@ pub struct Softmax<R: Size> {
 impl<R: Size> Softmax<R> {
     /// Of no score at all.
     pub fn start() -> Softmax<R> {
-        Softmax::<R> {
-            largest: Vector::new(f32::NEG_INFINITY),
-            sum: Vector::new(0.0f32),
-        }
+        Softmax::<R> { largest: Vector::new(f32::NEG_INFINITY), sum: Vector::new(0.0f32) }
     }
 
     /// Turns all scores of the rows into weights that sum to [`sum`](Softmax).

@@ -34,8 +34,7 @@ impl<B: AttentionBackend> Backward<B, 3> for AttentionBackward {
         let d_out = grads.consume::<B>(&ops.node);
         let Kept { inputs, out, lse, scores, attention } = ops.state;
         let [q, k, v] = inputs.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-        let (d_q, d_k, d_v) =
-            B::attention_backward(q, k, v, out, lse, scores, d_out, attention);
+        let (d_q, d_k, d_v) = B::attention_backward(q, k, v, out, lse, scores, d_out, attention);
         for (parent, gradient) in ops.parents.into_iter().zip([d_q, d_k, d_v]) {
             if let Some(node) = parent {
                 grads.register::<B>(node.id, gradient);

@@ -23,9 +23,8 @@ impl AttentionBackend for CubeBackend {
         let [q, k, v] = [q, k, v].map(strided);
         let output = attention(&client, &q, &k, &v, &call.variant, &call.options)
             .unwrap_or_else(|error| refused(error));
-        let scores = output
-            .scores
-            .unwrap_or_else(|| Strided::empty(&client, NO_SCORES, DType::F32));
+        let scores =
+            output.scores.unwrap_or_else(|| Strided::empty(&client, NO_SCORES, DType::F32));
         (
             tensor(&client, &device, output.out),
             tensor(&client, &device, output.lse),
@@ -44,8 +43,7 @@ impl AttentionBackend for CubeBackend {
         call: Attention,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let (client, device) = (q.client.clone(), q.device.clone());
-        let [q, k, v, out, lse, scores, d_out] =
-            [q, k, v, out, lse, scores, d_out].map(strided);
+        let [q, k, v, out, lse, scores, d_out] = [q, k, v, out, lse, scores, d_out].map(strided);
         let output =
             AttentionOutput { out, lse, scores: call.options.save_scores.then_some(scores) };
         let gradients =

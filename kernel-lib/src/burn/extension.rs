@@ -44,11 +44,8 @@ fn forward_specs(
     let [batch, heads, queries, _] = q.shape.dims::<4>();
     let keys = k.shape.dims::<4>()[2];
     let value_dim = v.shape.dims::<4>()[3];
-    let saved = if attention.options.save_scores {
-        [batch, heads, queries, keys]
-    } else {
-        NO_SCORES
-    };
+    let saved =
+        if attention.options.save_scores { [batch, heads, queries, keys] } else { NO_SCORES };
     (
         TensorSpec::new(Shape::new([batch, heads, queries, value_dim]), q.dtype),
         TensorSpec::new(Shape::new([batch, heads, queries, 1]), DType::F32),

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use burn::backend::tensor::FloatTensor;
 use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType as BurnDType, TensorData};
 use cubecl::client::Client;
 

@@ -23,8 +23,8 @@ mod flex;
 use ::burn::backend::Dispatch;
 use ::burn::tensor::Tensor;
 
-use crate::{AttentionError, AttentionOptions};
 use crate::language::AnyVariant;
+use crate::{AttentionError, AttentionOptions};
 
 pub use extension::AttentionBackend;
 

@@ -74,8 +74,23 @@ pub fn resident_backward<V: DeviceVariant, F: Float, R: Size, W: Size>(
             team.sync();
             if exists {
                 keys_of_head::<V, F, f32, R, W>(
-                    k, v, &q_chip, &d_chip, lse, saved, d_k, d_v, &*delta, layouts, gradients, shape,
-                    first_group, team, scale, &params, config,
+                    k,
+                    v,
+                    &q_chip,
+                    &d_chip,
+                    lse,
+                    saved,
+                    d_k,
+                    d_v,
+                    &*delta,
+                    layouts,
+                    gradients,
+                    shape,
+                    first_group,
+                    team,
+                    scale,
+                    &params,
+                    config,
                 );
             }
             team.sync();
@@ -94,8 +109,23 @@ pub fn resident_backward<V: DeviceVariant, F: Float, R: Size, W: Size>(
             team.sync();
             if exists {
                 keys_of_head::<V, F, F, R, W>(
-                    k, v, q, d_out, lse, saved, d_k, d_v, &*delta, layouts, gradients, shape,
-                    first_group, team, scale, &params, config,
+                    k,
+                    v,
+                    q,
+                    d_out,
+                    lse,
+                    saved,
+                    d_k,
+                    d_v,
+                    &*delta,
+                    layouts,
+                    gradients,
+                    shape,
+                    first_group,
+                    team,
+                    scale,
+                    &params,
+                    config,
                 );
             }
         }
@@ -174,11 +204,19 @@ fn keys_of_head<V: DeviceVariant, F: Float, E: Float, R: Size, W: Size>(
     let mut row = team.member as usize * lanes;
     while row < shape.keys {
         let mut rows = KeyRows::<R>::load::<F, W>(
-            k, v, layouts, shape, shape.group(first_group), row, scale, config,
+            k,
+            v,
+            layouts,
+            shape,
+            shape.group(first_group),
+            row,
+            scale,
+            config,
         );
         for share in 0..shape.sharing {
             let group = shape.group(first_group + share);
-            let queries = query_side_rows::<W>(layouts.q, shape, group, team, config, config.head_dim);
+            let queries =
+                query_side_rows::<W>(layouts.q, shape, group, team, config, config.head_dim);
             let d_outs =
                 query_side_rows::<W>(gradients.out, shape, group, team, config, config.value_dim);
             let mut col = 0usize;

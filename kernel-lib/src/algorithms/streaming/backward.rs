@@ -133,7 +133,14 @@ pub fn streaming_backward_keys<V: DeviceVariant, F: Float, R: Size, W: Size>(
         let first_group = task / row_blocks * shape.sharing;
         let row = task % row_blocks * team_rows + team.member as usize * lanes;
         let mut rows = KeyRows::<R>::load::<F, W>(
-            k, v, layouts, shape, shape.group(first_group), row, scale, config,
+            k,
+            v,
+            layouts,
+            shape,
+            shape.group(first_group),
+            row,
+            scale,
+            config,
         );
 
         for share in 0..shape.sharing {

@@ -49,8 +49,7 @@ pub fn streaming_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
         let mut softmax = Softmax::<R>::start();
         let mut mean = Tile::<R>::filled(0.0f32, config.value_dim, config.unroll);
         let mut scores = Tile::<R>::filled(0.0f32, config.cols, config.unroll);
-        let mut block =
-            Block { group, shape, row, col: 0usize.runtime(), transposed: false };
+        let mut block = Block { group, shape, row, col: 0usize.runtime(), transposed: false };
 
         if comptime!(config.block > 0) {
             let width = W::value();
@@ -72,8 +71,19 @@ pub fn streaming_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
                 while col < end {
                     block.col = start + col;
                     extend::<V, f32, R, W>(
-                        &q_tile, &mut scores, &mut softmax, &mut mean, &k_chip, k_rows, &v_chip,
-                        v_rows, col, block, saved, &params, config,
+                        &q_tile,
+                        &mut scores,
+                        &mut softmax,
+                        &mut mean,
+                        &k_chip,
+                        k_rows,
+                        &v_chip,
+                        v_rows,
+                        col,
+                        block,
+                        saved,
+                        &params,
+                        config,
                     );
                     col += config.cols;
                 }
@@ -83,8 +93,19 @@ pub fn streaming_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
         } else {
             while block.col < shape.keys {
                 extend::<V, F, R, W>(
-                    &q_tile, &mut scores, &mut softmax, &mut mean, k, keys, v, values, block.col,
-                    block, saved, &params, config,
+                    &q_tile,
+                    &mut scores,
+                    &mut softmax,
+                    &mut mean,
+                    k,
+                    keys,
+                    v,
+                    values,
+                    block.col,
+                    block,
+                    saved,
+                    &params,
+                    config,
                 );
                 block.col += config.cols;
             }
