@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
+use burn::tensor::Device as BurnDevice;
 use clap::Args;
+use cubecl::client::Client;
 use indicatif::{ProgressBar, ProgressStyle};
+use tilewright::burn::check;
 use tilewright::conformance::{Level, Options, run as run_suite};
-use tilewright::open_device;
+use tilewright::{Device, open_device};
 
 /// What `conformance` takes.
 #[derive(Args, Clone, Debug)]
@@ -71,6 +74,10 @@ pub fn run(args: &ConformanceArgs) -> Result<()> {
         let json = serde_json::to_string_pretty(&report)? + "\n";
         std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    if options.special && options.filter.is_none() {
+        let views = check_operator(&args.device, &client)?;
+        println!("Burn's operator: {views} views and ways of running passed");
+    }
     if !report.is_success() {
         match report.failures.len() {
             0 => bail!("no case matches the filter"),
@@ -78,4 +85,16 @@ pub fn run(args: &ConformanceArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The operator on the same device, as Burn hands tensors to it.
+fn check_operator(name: &str, client: &Client) -> Result<usize> {
+    let device = match Device::of(client).is_cpu() {
+        true => BurnDevice::flex(),
+        false => {
+            let index = name.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+            BurnDevice::cuda(index.unwrap_or(0_usize))
+        }
+    };
+    check(&device).map_err(|what| anyhow!("Burn's operator: {what}"))
 }

@@ -101,23 +101,38 @@ fn cpu() -> Result<cubecl::Device, DeviceError> {
     })
 }
 
-/// CubeCL panics where NVRTC or CUDA's headers are missing, so they are looked for first.
 fn cuda(index: usize) -> Result<cubecl::Device, DeviceError> {
-    let unavailable = |reason| DeviceError::Unavailable { device: format!("cuda:{index}"), reason };
-    let device = cubecl::Device::cuda(index).map_err(|error| unavailable(error.to_string()))?;
+    let device = cubecl::Device::cuda(index).map_err(|error| DeviceError::Unavailable {
+        device: format!("cuda:{index}"),
+        reason: error.to_string(),
+    })?;
+    check_cuda_compiler()?;
+    Ok(device)
+}
+
+/// Looks for NVRTC and CUDA's headers, without which CubeCL would panic at the first kernel.
+///
+/// # Errors
+///
+/// What is missing.
+pub fn check_cuda_compiler() -> Result<(), DeviceError> {
+    let missing = |reason: &str| {
+        Err(DeviceError::Unavailable { device: "cuda".to_owned(), reason: reason.to_owned() })
+    };
     // These of CubeCL's names exist on Linux and Windows.
     let compiler = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "nvrtc64_120_0.dll"];
     // SAFETY: NVRTC runs no code of consequence when it is loaded.
     if !compiler.iter().any(|file| unsafe { libloading::Library::new(*file) }.is_ok()) {
-        let reason = "NVRTC (libnvrtc.so), which compiles the kernels, is not where libraries are \
-                      looked for: see LD_LIBRARY_PATH";
-        return Err(unavailable(reason.to_owned()));
+        return missing(
+            "NVRTC (libnvrtc.so), which compiles the kernels, is not where libraries are looked \
+             for: see LD_LIBRARY_PATH",
+        );
     }
     let installed = ["/usr/local/cuda", "/opt/cuda", "/usr/bin/nvcc"];
     let headers = std::env::var_os("CUDA_PATH").is_some()
         || installed.iter().any(|path| std::path::Path::new(path).exists());
     if !headers && cfg!(unix) {
-        return Err(unavailable("CUDA's headers were not found: set CUDA_PATH".to_owned()));
+        return missing("CUDA's headers were not found: set CUDA_PATH");
     }
-    Ok(device)
+    Ok(())
 }

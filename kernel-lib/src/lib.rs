@@ -25,7 +25,7 @@ pub use attention::{
     AttentionGradients, AttentionOptions, AttentionOutput, MAX_HEAD_DIM, attention,
     attention_backward, problem,
 };
-pub use device::{Device, DeviceError, DeviceKind, open_device};
+pub use device::{Device, DeviceError, DeviceKind, check_cuda_compiler, open_device};
 pub use dtype::DType;
 pub use error::{AttentionError, PlanRefusal};
 pub use plan::{Algorithm, Lowering, Plan};

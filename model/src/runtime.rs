@@ -8,6 +8,8 @@ use cubecl::config::autotune::AutotuneLevel;
 use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig as _};
 
+use tilewright::check_cuda_compiler;
+
 use crate::config::{AutotuneEffort, RuntimeConfig};
 use crate::ops;
 
@@ -105,7 +107,7 @@ fn choose(setting: &str) -> Result<Device> {
     };
     match (kind, index) {
         ("cpu", None) => Ok(Device::flex()),
-        ("auto", None) => Ok(if cuda_devices() > 0 && nvrtc_present() {
+        ("auto", None) => Ok(if cuda_devices() > 0 && check_cuda_compiler().is_ok() {
             Device::cuda(0_usize)
         } else {
             Device::flex()
@@ -122,11 +124,7 @@ fn choose(setting: &str) -> Result<Device> {
                     "runtime.device = {setting}: there are {count} CUDA devices, numbered from 0"
                 );
             }
-            if !nvrtc_present() {
-                bail!(
-                    "runtime.device = {setting}: libnvrtc, which compiles the kernels, was not found on the library path"
-                );
-            }
+            check_cuda_compiler().with_context(|| format!("runtime.device = {setting}"))?;
             Ok(Device::cuda(index))
         }
         _ => bail!("runtime.device = {setting}: expected auto, cpu, cuda or cuda:<number>"),
@@ -135,25 +133,4 @@ fn choose(setting: &str) -> Result<Device> {
 
 fn cuda_devices() -> usize {
     Device::enumerate(DeviceType::Cuda).into_vec().len()
-}
-
-/// Whether the library that CubeCL compiles CUDA C++ with can be loaded.
-fn nvrtc_present() -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        use std::ffi::{CStr, c_char, c_int, c_void};
-        unsafe extern "C" {
-            fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
-        }
-        const RTLD_LAZY: c_int = 1;
-        const NAMES: [&CStr; 4] =
-            [c"libnvrtc.so", c"libnvrtc.so.13", c"libnvrtc.so.12", c"libnvrtc.so.11"];
-        // SAFETY: the names are terminated strings, and loading NVRTC runs no code that depends on
-        // this process's state. The handle stays open, as it is needed for good.
-        NAMES.iter().any(|name| !unsafe { dlopen(name.as_ptr(), RTLD_LAZY) }.is_null())
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        true
-    }
 }

@@ -224,8 +224,7 @@ mod tests {
         std::fs::write(source.join(TABLES).join("h200.json"), "{}").unwrap();
         std::fs::write(source.join(TABLES).join("notes.txt"), "").unwrap();
         let binary = scratch.0.join("built");
-        std::fs::write(&binary, "#!/bin/sh\necho \"$(basename \"$0\") $* [$TILEWRIGHT_TABLES]\"\n")
-            .unwrap();
+        std::fs::write(&binary, "#!/bin/sh\necho \"$(basename \"$0\") $*\"\n").unwrap();
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
 
         let workspace = Workspace { root: source };
@@ -243,7 +242,6 @@ mod tests {
         for name in ALIASES.iter().chain([&BINARY]) {
             let said = shell::answer(&run, &[name, "a b"]).unwrap();
             assert!(said.starts_with(&format!("{name} a b")), "{said}");
-            assert!(said.contains("/tw/tables]"), "{said}");
         }
         assert_eq!(shell::silent(&run, &[]).unwrap().status.code(), Some(2));
         assert_eq!(shell::silent(&run, &["nonsense"]).unwrap().status.code(), Some(2));

@@ -16,6 +16,7 @@
 //! is kept from the forward pass for the backward one.
 
 mod autodiff;
+mod check;
 mod cube;
 mod extension;
 mod flex;
@@ -26,6 +27,7 @@ use ::burn::tensor::Tensor;
 use crate::language::AnyVariant;
 use crate::{AttentionError, AttentionOptions};
 
+pub use check::check;
 pub use extension::AttentionBackend;
 
 /// What an attention operator computes: a variant and its options.

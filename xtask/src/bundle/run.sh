@@ -85,7 +85,4 @@ if [ "$(uname -s)" = Linux ]; then
     fi
 fi
 
-# The tables of this bundle, unless the user has others.
-TILEWRIGHT_TABLES=${TILEWRIGHT_TABLES:-$here/tables}
-export TILEWRIGHT_TABLES
 exec "$program" "$@"
