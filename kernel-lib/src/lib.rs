@@ -1,4 +1,48 @@
 //! Attention variants as annotated Rust functions, with tuned forward and backward kernels.
+//!
+//! A variant is what makes one attention differ from `softmax(Q Kᵀ · scale) V`: a function of the
+//! score, a mask, or several of them composed. It is written once, as a plain function; the macros
+//! derive its gradient, and every kernel is compiled for it.
+//!
+//! ```
+//! use tilewright::prelude::*;
+//!
+//! /// Keys count less the farther they are.
+//! #[score_mod(example(0.1))]
+//! pub fn fading(score: f32, at: Position, rate: f32) -> f32 {
+//!     score - rate * at.query.abs_diff(at.key) as f32
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (client, _) = tilewright::open_device("cpu")?;
+//! let shape = [2, 4, 42, 8]; // batch, heads, seq, dim
+//! let numbers: Vec<u8> = (0..2 * 4 * 42 * 8)
+//!     .flat_map(|i| ((i as f32 * 0.37).sin()).to_le_bytes())
+//!     .collect();
+//! let q = Strided::contiguous(client.create_from_slice(&numbers), shape, DType::F32);
+//!
+//! let variant = fading(0.1).and(causal());
+//! let options = AttentionOptions::default();
+//! let output = attention(&client, &q, &q, &q, variant, &options)?;
+//! let gradients = attention_backward(&client, &q, &q, &q, &output, &output.out, variant, &options)?;
+//! assert_eq!(gradients.k.shape, shape);
+//! assert_eq!(client.read_one(gradients.k.handle)?.len(), numbers.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | room | what is there |
+//! |---|---|
+//! | [`attention`], [`attention_backward`] | the operators, on device tensors with any strides |
+//! | [`variants`] | the library of variants; each file shows how one is written |
+//! | [`language`] | what a variant is, composition, the registry that finds yours too |
+//! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
+//! | [`reference`](mod@reference), [`conformance`] | the `f64` oracle, and the suite that compares everything with it |
+//! | `burn` (feature) | a differentiable operator for Burn |
+//!
+//! Features: `cpu` and `cuda` link CubeCL's runtimes (both by default; which one is used is decided
+//! when a device is opened), `persistence` lets a program keep compiled kernels on disk, `burn`
+//! adds the operator for Burn.
 #![warn(missing_docs)]
 
 // The macros name this crate by its path, also inside it.

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 use super::{DeviceVariant, LaunchParams, Position, Stages, Variant};
 
 /// Two variants as one: made by [`Variant::and`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct And<A, B> {
     first: A,
     second: B,
