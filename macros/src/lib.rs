@@ -3,9 +3,10 @@
 //! # The language
 //!
 //! `#[score_mod]` changes the scores of an attention, `#[mask_mod]` says which keys a query may
-//! see. Each stands on a plain function of one pair of query and key:
+//! see. Each stands on a plain function of one pair of query and key (these two are in
+//! `tilewright::variants`, where they are tested):
 //!
-//! ```ignore
+//! ```text
 //! /// Logit soft-capping, as in Gemma 2.
 //! #[score_mod(example(30.0))]
 //! pub fn softcap(score: f32, cap: f32) -> f32 {

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use tilewright::{Algorithm, Pass, Plan, PlanRefusal};
+use tilewright::{Algorithm, DType, Pass, Plan, PlanRefusal, Problem};
 
 use crate::support::{cpu, devices, h200, problem, problems};
 
@@ -47,17 +47,22 @@ proptest! {
 fn short_sequences_stay_on_chip_and_long_ones_stream() {
     for device in [cpu(), h200()] {
         for pass in [Pass::Forward, Pass::Backward] {
-            let short = Plan::rule(&problem(pass, 42, 8), &device);
+            let half = Problem { dtype: DType::Bf16, ..problem(pass, 42, 8) };
+            let short = Plan::rule(&half, &device);
             assert_eq!(short.algorithm, Algorithm::Resident, "{short}");
             let long = Plan::rule(&problem(pass, 4096, 64), &device);
             assert_eq!(long.algorithm, Algorithm::Streaming, "{long}");
         }
     }
+    // The exception that was measured.
+    let single = Plan::rule(&problem(Pass::Forward, 42, 8), &h200());
+    assert_eq!(single.algorithm, Algorithm::Streaming, "{single}");
 }
 
 #[test]
 fn refusals_name_the_parameter_and_both_values() {
-    let (problem, device) = (problem(Pass::Forward, 42, 8), h200());
+    let problem = Problem { dtype: DType::Bf16, ..problem(Pass::Forward, 42, 8) };
+    let device = h200();
     let rule = Plan::rule(&problem, &device);
     assert_eq!(rule.algorithm, Algorithm::Resident);
     let said = |plan: Plan| plan.check(&problem, &device).expect_err("refused").to_string();
