@@ -67,7 +67,7 @@ impl<R: Size> ScoreTiles<R> {
         let weight = exp::<R>(self.scores.column(j) - lse, config.exp);
         let mut gradient = weight * (self.weight_gradients.column(j) - delta);
         if comptime!(config.score) {
-            gradient = gradient * self.slopes.column(j);
+            gradient *= self.slopes.column(j);
         }
         self.scores.set_column(j, weight);
         self.weight_gradients.set_column(j, gradient);

@@ -54,7 +54,7 @@ fn polynomial<R: Size>(x: Vector<f32, R>) -> Vector<f32, R> {
     p = fma(p, f, Vector::new(1.3333558e-3f32));
     p = fma(p, f, Vector::new(9.618129e-3f32));
     p = fma(p, f, Vector::new(5.550411e-2f32));
-    p = fma(p, f, Vector::new(2.4022651e-1f32));
+    p = fma(p, f, Vector::new(2.402_265e-1f32));
     p = fma(p, f, Vector::new(core::f32::consts::LN_2));
     p = fma(p, f, Vector::new(1.0f32));
     let exponent = (Vector::<i32, R>::cast_from(n) + Vector::new(127i32)) << Vector::new(23i32);

@@ -190,7 +190,7 @@ impl<R: Size> Tile<R> {
     pub fn scale_rows(&mut self, factor: Vector<f32, R>) {
         #[unroll(self.unroll)]
         for j in 0..self.cols {
-            self.cells[j] = self.cells[j] * factor;
+            self.cells[j] *= factor;
         }
     }
 

@@ -35,7 +35,7 @@ pub fn streaming_backward_queries<V: DeviceVariant, F: Float, R: Size, W: Size>(
     let teams = comptime!(config.teams as usize).runtime();
     let lanes = R::value().runtime();
     let team_rows = comptime!(config.team as usize).runtime() * lanes;
-    let row_blocks = (shape.queries + team_rows - 1) / team_rows;
+    let row_blocks = shape.queries.div_ceil(team_rows);
     let tasks = shape.groups() * row_blocks;
     let mut tiles = ScoreTiles::<R>::new(config);
 
@@ -122,7 +122,7 @@ pub fn streaming_backward_keys<V: DeviceVariant, F: Float, R: Size, W: Size>(
     let teams = comptime!(config.teams as usize).runtime();
     let lanes = R::value().runtime();
     let team_rows = comptime!(config.team as usize).runtime() * lanes;
-    let row_blocks = (shape.keys + team_rows - 1) / team_rows;
+    let row_blocks = shape.keys.div_ceil(team_rows);
     let tasks = shape.groups() / shape.sharing * row_blocks;
     let mut tiles = ScoreTiles::<R>::new(config);
 

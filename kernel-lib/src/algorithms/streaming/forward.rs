@@ -32,7 +32,7 @@ pub fn streaming_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
     let teams = comptime!(config.teams as usize).runtime();
     let lanes = R::value().runtime();
     let team_rows = comptime!(config.team as usize).runtime() * lanes;
-    let row_blocks = (shape.queries + team_rows - 1) / team_rows;
+    let row_blocks = shape.queries.div_ceil(team_rows);
     let tasks = shape.groups() * row_blocks;
 
     let mut first = CUBE_POS * teams;
