@@ -111,7 +111,17 @@ pub fn build_binary(workspace: &Workspace, runner: &shell::Runner, name: &str) -
 
 fn cargo(runner: &shell::Runner) -> Command {
     // Cargo names itself, so that a toolchain chosen for this call holds for the next.
-    runner.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = runner.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // `cargo xtask` tells this program where and what it is. Passed on, that would be a change of
+    // environment for ring's build script, and ring stands below LLVM's downloader and with it
+    // below everything heavy: all would be compiled again in the next clone, or without xtask.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 fn announce_first_build(workspace: &Workspace) {

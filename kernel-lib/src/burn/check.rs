@@ -64,7 +64,8 @@ pub fn check(device: &Device) -> Result<usize, String> {
             {
                 let largest = expected.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
                 let error = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
-                let worst = error.fold(0.0, |most: f32, e| if e > most || e.is_nan() { e } else { most });
+                let worst =
+                    error.fold(0.0, |most: f32, e| if e > most || e.is_nan() { e } else { most });
                 // A NaN is in no range either.
                 let close = (0.0..=2e-5 * largest).contains(&worst);
                 if found.len() != expected.len() || !close {
