@@ -236,7 +236,7 @@ fn train(args: &TrainArgs) -> Result<()> {
 
 fn print_metrics(metrics: &Metrics) {
     let line = |name: &str, errors: &Errors| {
-        println!("{name:<10} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae)
+        println!("{name:<10} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae);
     };
     line("test", &metrics.test);
     if let Some(errors) = &metrics.test_drop_last {
@@ -276,7 +276,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
     }
     println!("{} windows of the test part on {}", test.windows, runtime.name);
     let line = |name: &str, errors: &Errors| {
-        println!("{name:<12} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae)
+        println!("{name:<12} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae);
     };
     line("complete", &test.complete);
     if let Some(errors) = &test.drop_last {

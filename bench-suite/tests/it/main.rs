@@ -1,4 +1,6 @@
 //! The command line of `bench-suite`, on the CPU.
+// A failed `unwrap` is a failed test, in helpers too.
+#![allow(clippy::unwrap_used)]
 
 use std::process::{Command, Output};
 

@@ -85,8 +85,8 @@ fn composition_is_the_first_variant_then_the_second() {
         for score in [-4.0, 0.3, 7.0] {
             let between = Variant::score(&first, score, &at);
             assert_eq!(both.score(score, &at), second.score(between, &at));
-            assert!(assert_derivative(&AnyVariant::new(both.clone()), score, &at));
-            assert!(assert_derivative(&AnyVariant::new(swapped.clone()), score, &at));
+            assert!(assert_derivative(&AnyVariant::new(both), score, &at));
+            assert!(assert_derivative(&AnyVariant::new(swapped), score, &at));
         }
     }
     let at = Position { batch: 0, head: 0, query: 5, key: 0, queries: 7, keys: 7 };

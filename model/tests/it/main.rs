@@ -1,4 +1,6 @@
 //! All integration tests of the model, in one binary: each would link Burn anew.
+// A failed `unwrap` is a failed test, in helpers too.
+#![allow(clippy::unwrap_used)]
 
 mod attention;
 mod checkpoint;
