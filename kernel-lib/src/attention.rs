@@ -79,7 +79,7 @@ pub fn attention(
     }
     let device = Device::of(client);
     let call = launch::Call {
-        client,
+        target: launch::Target::Device(client),
         device,
         problem,
         plan: choose(&problem, &device, client, options)?,
@@ -140,7 +140,7 @@ pub fn attention_backward(
     }
     let device = Device::of(client);
     let call = launch::Call {
-        client,
+        target: launch::Target::Device(client),
         device,
         problem,
         plan: choose(&problem, &device, client, options)?,

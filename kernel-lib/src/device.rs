@@ -1,4 +1,6 @@
 use cubecl::client::Client;
+use cubecl::ir::features::MmaConfig;
+use cubecl::ir::{DeviceProperties, ElemType, FloatKind};
 use serde::{Deserialize, Serialize};
 
 /// What a plan must know of a device.
@@ -16,6 +18,8 @@ pub struct Device {
     pub lanes: usize,
     /// Multiprocessors of a GPU; 1 on a CPU.
     pub multiprocessors: usize,
+    /// Whether planes multiply tiles of 16-bit numbers (`mma.sync`, compute capability 8.0).
+    pub tensor_cores: bool,
 }
 
 /// The kinds of device that plans differ for.
@@ -31,9 +35,14 @@ pub enum DeviceKind {
 impl Device {
     /// Reads the device's properties.
     pub fn of(client: &Client) -> Self {
-        let hardware = &client.properties().hardware;
+        Self::with_properties(client.properties())
+    }
+
+    /// What CubeCL's account of a device says.
+    pub(crate) fn with_properties(properties: &DeviceProperties) -> Self {
+        let hardware = &properties.hardware;
         let cpu = hardware.num_cpu_cores.is_some();
-        let lanes = client.io_optimized_vector_sizes(4).next().unwrap_or(1);
+        let lanes = properties.io_optimized_vector_sizes(4).next().unwrap_or(1);
         Self {
             kind: if cpu { DeviceKind::Cpu } else { DeviceKind::Gpu },
             units: if cpu {
@@ -45,6 +54,7 @@ impl Device {
             shared_memory: hardware.max_shared_memory_size,
             lanes,
             multiprocessors: hardware.num_streaming_multiprocessors.unwrap_or(1) as usize,
+            tensor_cores: multiplies_tiles(properties),
         }
     }
 
@@ -52,6 +62,20 @@ impl Device {
     pub fn is_cpu(&self) -> bool {
         self.kind == DeviceKind::Cpu
     }
+}
+
+/// bf16 tiles of 16x8x16 came with the compute capability from which on all of our instructions
+/// exist.
+fn multiplies_tiles(properties: &DeviceProperties) -> bool {
+    let half: ElemType = FloatKind::BF16.into();
+    properties.features.matmul.mma.contains(&MmaConfig {
+        a_type: half,
+        b_type: half,
+        cd_type: FloatKind::F32.into(),
+        m: 16,
+        n: 8,
+        k: 16,
+    })
 }
 
 /// Why a device could not be opened.

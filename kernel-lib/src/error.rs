@@ -67,6 +67,12 @@ pub enum PlanRefusal {
     /// A parameter is zero, or no power of two where one is needed.
     #[error("{parameter} = {given} is not allowed: {allowed}")]
     Parameter { parameter: &'static str, given: usize, allowed: &'static str },
+    /// A lane would need more registers than it should have.
+    #[error("{what} would take {needed} registers of a lane; at most {available} are allowed")]
+    Registers { what: &'static str, needed: usize, available: usize },
+    /// The plan's lowering cannot run the problem at all.
+    #[error("{what} needs {needs}")]
+    Problem { what: &'static str, needs: &'static str },
     /// The plan is written for the other kind of device.
     #[error("{parameter} = {given} needs {needs}")]
     Device { parameter: &'static str, given: usize, needs: &'static str },

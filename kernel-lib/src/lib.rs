@@ -38,6 +38,7 @@
 //! | [`language`] | what a variant is, composition, the registry that finds yours too |
 //! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
 //! | [`reference`](mod@reference), [`conformance`] | the `f64` oracle, and the suite that compares everything with it |
+//! | `cuda_source` (feature `cuda`) | the CUDA C++ of a call's kernels, without a GPU |
 //! | `burn` (feature) | a differentiable operator for Burn |
 //!
 //! Features: `cpu` and `cuda` link CubeCL's runtimes (both by default; which one is used is decided
@@ -53,6 +54,8 @@ mod attention;
 #[cfg(feature = "burn")]
 pub mod burn;
 pub mod conformance;
+#[cfg(feature = "cuda")]
+pub mod cuda_source;
 mod device;
 mod dtype;
 mod error;

@@ -1,23 +1,83 @@
 //! From a checked call to kernel launches.
+//!
+//! One text for two purposes: `run!` queues a kernel on a device, or hands what would be compiled
+//! there to `cuda_source`.
 
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
+use super::resident::planes::{backward::plane_backward, forward::plane_forward};
 use super::resident::{backward::resident_backward, forward::resident_forward};
 use super::streaming::{
     backward::{streaming_backward_keys, streaming_backward_queries},
     forward::streaming_forward,
 };
-use super::{Config, GradientLayoutsLaunch, LayoutsLaunch, ShapeLaunch};
+use super::{Config, PlaneConfig, GradientLayoutsLaunch, LayoutsLaunch, ShapeLaunch};
+#[cfg(feature = "cuda")]
+use crate::cuda_source::Recorder;
 use crate::device::Device;
 use crate::language::Variant;
-use crate::plan::Algorithm;
+use crate::plan::{Algorithm, Lowering};
 use crate::tile::rows::LayoutLaunch;
-use crate::{Plan, Problem, Strided};
+use crate::{DType, Plan, Problem, Strided};
+
+/// Where the kernels of a call go.
+#[derive(Clone, Copy)]
+pub enum Target<'a> {
+    /// Into a device's queue.
+    Device(&'a Client),
+    /// Nowhere: their source is recorded.
+    #[cfg(feature = "cuda")]
+    Source(&'a Recorder),
+}
+
+impl Target<'_> {
+    /// Uninitialised memory in order `[batch, heads, seq, dim]`; none where nothing runs.
+    fn empty(&self, shape: [usize; 4], dtype: DType) -> Strided {
+        match self {
+            Target::Device(client) => Strided::empty(client, shape, dtype),
+            #[cfg(feature = "cuda")]
+            Target::Source(_) => Recorder::tensor(shape, dtype),
+        }
+    }
+}
+
+/// Queues a kernel on the call's device, or records its source: `run!(call, kernel::<Generics>,
+/// cubes, address type, arguments...)`, the arguments as `launch_unchecked` takes them.
+///
+/// Its kernels must be `#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]`,
+/// and safe to run without bounds checks: every index is in bounds, and every loop ends.
+macro_rules! run {
+    ($call:expr, $kernel:ident::<$($generic:ty),+>, $cubes:expr, $address:expr, $($argument:expr),+ $(,)?) => {{
+        let (cubes, cube_dim, address) = ($cubes, $call.cube_dim(), $address);
+        match $call.target {
+            // SAFETY: rows beyond the last are read as the last and never written, and the loops
+            // end with the tasks.
+            Target::Device(client) => unsafe {
+                $kernel::launch_unchecked::<$($generic),+>(
+                    client, cubes, cube_dim, address, $($argument),+
+                )
+            },
+            #[cfg(feature = "cuda")]
+            Target::Source(recorder) => recorder.record(
+                stringify!($kernel),
+                cube_dim,
+                &$kernel::create_dummy_kernel::<$($generic),+>(
+                    recorder.device_properties(),
+                    recorder.target_properties(),
+                    cubes,
+                    cube_dim,
+                    address,
+                    $($argument),+
+                ),
+            ),
+        }
+    }};
+}
 
 /// Everything that both passes take. All of it was checked.
 pub struct Call<'a> {
-    pub client: &'a Client,
+    pub target: Target<'a>,
     pub device: Device,
     pub problem: Problem,
     pub plan: Plan,
@@ -54,6 +114,17 @@ impl Call<'_> {
     fn cube_count(&self, tasks: usize) -> CubeCount {
         let cubes = if self.device.is_cpu() { 1 } else { tasks.div_ceil(self.plan.teams) };
         CubeCount::new_1d(cubes as u32)
+    }
+
+    /// A cube for some neighbouring heads of one sequence.
+    fn head_cubes(&self) -> CubeCount {
+        CubeCount::new_1d((self.problem.groups() / self.plan.heads) as u32)
+    }
+
+    fn plane_config(&self, others: &[&Strided]) -> PlaneConfig {
+        let [_, head, seq, _] = self.q.strides;
+        let heads_inner = head < seq;
+        self.plan.plane_config(&self.problem, self.vector(others), heads_inner, self.scale > 0.0)
     }
 
     /// Tasks of a kernel in which a team owns rows of `rows`.
@@ -109,35 +180,49 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
     let tasks = call.row_tasks(problem.heads, problem.seq_q);
     macro_rules! launch {
         ($kernel:ident) => {
-            // SAFETY: rows beyond the last are read as the last and never written, and the
-            // loops end with the tasks.
-            unsafe {
-                $kernel::launch_unchecked::<V::Device>(
-                    call.client,
-                    call.cube_count(tasks),
-                    call.cube_dim(),
-                    call.address_type(&[]),
-                    call.plan.tile_rows,
-                    call.vector(&[]),
-                    buffer(call.q),
-                    buffer(call.k),
-                    buffer(call.v),
-                    buffer(call.out),
-                    buffer(call.lse),
-                    call.saved(),
-                    call.layouts(),
-                    call.shape(),
-                    call.scale,
-                    variant.launch_params(),
-                    call.config(),
-                    problem.dtype.elem(&call.device),
-                )
-            }
+            run!(
+                call,
+                $kernel::<V::Device>,
+                call.cube_count(tasks),
+                call.address_type(&[]),
+                call.plan.tile_rows,
+                call.vector(&[]),
+                buffer(call.q),
+                buffer(call.k),
+                buffer(call.v),
+                buffer(call.out),
+                buffer(call.lse),
+                call.saved(),
+                call.layouts(),
+                call.shape(),
+                call.scale,
+                variant.launch_params(),
+                call.config(),
+                problem.dtype.elem(&call.device),
+            )
         };
     }
-    match call.plan.algorithm {
-        Algorithm::Resident => launch!(resident_forward),
-        Algorithm::Streaming => launch!(streaming_forward),
+    match (call.plan.lowering, call.plan.algorithm) {
+        (Lowering::Mma, _) => run!(
+            call,
+            plane_forward::<V::Device>,
+            call.head_cubes(),
+            call.address_type(&[]),
+            call.vector(&[]),
+            buffer(call.q),
+            buffer(call.k),
+            buffer(call.v),
+            buffer(call.out),
+            buffer(call.lse),
+            call.layouts(),
+            call.shape(),
+            call.scale,
+            variant.launch_params(),
+            call.plane_config(&[]),
+            problem.dtype.elem(&call.device),
+        ),
+        (Lowering::Simt, Algorithm::Resident) => launch!(resident_forward),
+        (Lowering::Simt, Algorithm::Streaming) => launch!(streaming_forward),
     }
 }
 
@@ -147,17 +232,69 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
     let Gradients { d_out, d_q, d_k, d_v } = *gradients;
     let others = [d_out, d_q, d_k, d_v];
     let (address, vector) = (call.address_type(&others), call.vector(&others));
-    let shape = [problem.batch, problem.heads, problem.seq_q, 1];
-    let delta = Strided::empty(call.client, shape, crate::DType::F32);
+    // `Δ`, where it passes through memory.
+    let rows = match call.plan.lowering {
+        Lowering::Simt => problem.seq_q,
+        Lowering::Mma => 0,
+    };
+    let delta = call.target.empty([problem.batch, problem.heads, rows, 1], DType::F32);
     let strides =
         || GradientLayoutsLaunch::new(layout(d_q), layout(d_k), layout(d_v), layout(d_out));
-    // SAFETY: as in `forward`.
-    unsafe {
-        match call.plan.algorithm {
-            Algorithm::Resident => resident_backward::launch_unchecked::<V::Device>(
-                call.client,
-                call.cube_count(problem.batch * problem.kv_heads),
-                call.cube_dim(),
+    match (call.plan.lowering, call.plan.algorithm) {
+        (Lowering::Mma, _) => run!(
+            call,
+            plane_backward::<V::Device>,
+            call.head_cubes(),
+            address,
+            vector,
+            buffer(call.q),
+            buffer(call.k),
+            buffer(call.v),
+            buffer(call.out),
+            buffer(call.lse),
+            buffer(d_out),
+            buffer(d_q),
+            buffer(d_k),
+            buffer(d_v),
+            call.layouts(),
+            strides(),
+            call.shape(),
+            call.scale,
+            variant.launch_params(),
+            call.plane_config(&others),
+            problem.dtype.elem(&call.device),
+        ),
+        (Lowering::Simt, Algorithm::Resident) => run!(
+            call,
+            resident_backward::<V::Device>,
+            call.cube_count(problem.batch * problem.kv_heads),
+            address,
+            call.plan.tile_rows,
+            vector,
+            buffer(call.q),
+            buffer(call.k),
+            buffer(call.v),
+            buffer(call.out),
+            buffer(call.lse),
+            call.saved(),
+            buffer(d_out),
+            buffer(d_q),
+            buffer(d_k),
+            buffer(d_v),
+            buffer(&delta),
+            call.layouts(),
+            strides(),
+            call.shape(),
+            call.scale,
+            variant.launch_params(),
+            call.config(),
+            problem.dtype.elem(&call.device),
+        ),
+        (Lowering::Simt, Algorithm::Streaming) => {
+            run!(
+                call,
+                streaming_backward_queries::<V::Device>,
+                call.cube_count(call.row_tasks(problem.heads, problem.seq_q)),
                 address,
                 call.plan.tile_rows,
                 vector,
@@ -169,8 +306,6 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 call.saved(),
                 buffer(d_out),
                 buffer(d_q),
-                buffer(d_k),
-                buffer(d_v),
                 buffer(&delta),
                 call.layouts(),
                 strides(),
@@ -179,57 +314,31 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 variant.launch_params(),
                 call.config(),
                 problem.dtype.elem(&call.device),
-            ),
-            Algorithm::Streaming => {
-                streaming_backward_queries::launch_unchecked::<V::Device>(
-                    call.client,
-                    call.cube_count(call.row_tasks(problem.heads, problem.seq_q)),
-                    call.cube_dim(),
-                    address,
-                    call.plan.tile_rows,
-                    vector,
-                    buffer(call.q),
-                    buffer(call.k),
-                    buffer(call.v),
-                    buffer(call.out),
-                    buffer(call.lse),
-                    call.saved(),
-                    buffer(d_out),
-                    buffer(d_q),
-                    buffer(&delta),
-                    call.layouts(),
-                    strides(),
-                    call.shape(),
-                    call.scale,
-                    variant.launch_params(),
-                    call.config(),
-                    problem.dtype.elem(&call.device),
-                );
-                streaming_backward_keys::launch_unchecked::<V::Device>(
-                    call.client,
-                    call.cube_count(call.row_tasks(problem.kv_heads, problem.seq_k)),
-                    call.cube_dim(),
-                    address,
-                    call.plan.tile_rows,
-                    vector,
-                    buffer(call.q),
-                    buffer(call.k),
-                    buffer(call.v),
-                    buffer(call.lse),
-                    call.saved(),
-                    buffer(d_out),
-                    buffer(&delta),
-                    buffer(d_k),
-                    buffer(d_v),
-                    call.layouts(),
-                    strides(),
-                    call.shape(),
-                    call.scale,
-                    variant.launch_params(),
-                    call.config(),
-                    problem.dtype.elem(&call.device),
-                );
-            }
+            );
+            run!(
+                call,
+                streaming_backward_keys::<V::Device>,
+                call.cube_count(call.row_tasks(problem.kv_heads, problem.seq_k)),
+                address,
+                call.plan.tile_rows,
+                vector,
+                buffer(call.q),
+                buffer(call.k),
+                buffer(call.v),
+                buffer(call.lse),
+                call.saved(),
+                buffer(d_out),
+                buffer(&delta),
+                buffer(d_k),
+                buffer(d_v),
+                call.layouts(),
+                strides(),
+                call.shape(),
+                call.scale,
+                variant.launch_params(),
+                call.config(),
+                problem.dtype.elem(&call.device),
+            );
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) mod streaming;
 
 use cubecl::prelude::*;
 
+pub(crate) use resident::planes::PlaneConfig;
+
 use crate::tile::exp::Exp2;
 use crate::tile::rows::Layout;
 

@@ -6,6 +6,65 @@ use super::{Config, Group, Shape};
 use crate::language::{DeviceVariant, Position};
 use crate::tile::simt::Tile;
 
+/// One score.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub struct Cell {
+    pub group: Group,
+    pub shape: Shape,
+    pub query: u32,
+    pub key: u32,
+}
+
+#[cube]
+impl Cell {
+    /// Where it stands.
+    fn position(&self) -> Position {
+        Position {
+            batch: self.group.batch as u32,
+            head: self.group.head as u32,
+            query: self.query,
+            key: self.key,
+            queries: self.shape.queries as u32,
+            keys: self.shape.keys as u32,
+        }
+    }
+}
+
+/// `score_mod`, then `mask_mod`: a score that is not kept becomes minus infinity.
+#[cube]
+pub fn modified<V: DeviceVariant>(
+    score: f32,
+    cell: Cell,
+    params: &V::Params,
+    #[comptime] changes: bool,
+    #[comptime] masks: bool,
+) -> f32 {
+    let at = cell.position();
+    let mut result = score;
+    if comptime!(changes) {
+        result = V::score(result, at, params);
+    }
+    if comptime!(masks) {
+        result = select(V::keep(at, params), result, f32::NEG_INFINITY);
+    }
+    result
+}
+
+/// The derivative of the [`modified`] with respect to the raw score.
+#[cube]
+pub fn slope<V: DeviceVariant>(
+    score: f32,
+    cell: Cell,
+    params: &V::Params,
+    #[comptime] masks: bool,
+) -> f32 {
+    let at = cell.position();
+    let slope = V::score_grad(score, at, params);
+    // A masked cell has no gradient, whatever its slope.
+    if comptime!(masks) { select(V::keep(at, params), slope, 0.0f32) } else { slope }
+}
+
 /// The part of a head's score matrix that a tile covers.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
@@ -31,15 +90,13 @@ impl Block {
         if comptime!(self.transposed) { self.row + lane } else { self.col + col }
     }
 
-    /// Where a cell stands.
-    pub fn position(&self, lane: usize, col: usize) -> Position {
-        Position {
-            batch: self.group.batch as u32,
-            head: self.group.head as u32,
+    /// One cell.
+    pub fn cell(&self, lane: usize, col: usize) -> Cell {
+        Cell {
+            group: self.group,
+            shape: self.shape,
             query: self.query(lane, col) as u32,
             key: self.key(lane, col) as u32,
-            queries: self.shape.queries as u32,
-            keys: self.shape.keys as u32,
         }
     }
 
@@ -75,14 +132,13 @@ pub fn modify<V: DeviceVariant, R: Size>(
             if comptime!(config.score || config.mask) {
                 #[unroll]
                 for lane in 0..lanes {
-                    let at = block.position(lane, j);
-                    let mut score = column.extract(lane);
-                    if comptime!(config.score) {
-                        score = V::score(score, at, params);
-                    }
-                    if comptime!(config.mask) {
-                        score = select(V::keep(at, params), score, f32::NEG_INFINITY);
-                    }
+                    let score = modified::<V>(
+                        column.extract(lane),
+                        block.cell(lane, j),
+                        params,
+                        config.score,
+                        config.mask,
+                    );
                     column.insert(lane, score);
                 }
             }
@@ -110,14 +166,10 @@ pub fn score_gradient<V: DeviceVariant, R: Size>(
         let mut column = Vector::<f32, R>::empty();
         #[unroll]
         for lane in 0..lanes {
-            let at = block.position(lane, j);
-            let slope = V::score_grad(raw.extract(lane), at, params);
-            if comptime!(config.mask) {
-                // A masked cell has no gradient, whatever its slope.
-                column.insert(lane, select(V::keep(at, params), slope, 0.0f32));
-            } else {
-                column.insert(lane, slope);
-            }
+            column.insert(
+                lane,
+                slope::<V>(raw.extract(lane), block.cell(lane, j), params, config.mask),
+            );
         }
         gradient.set_column(j, column);
     }

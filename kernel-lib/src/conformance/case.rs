@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::device::Device;
 use crate::language::AnyVariant;
-use crate::{Algorithm, DType, Plan, Problem};
+use crate::{Algorithm, DType, Lowering, Plan, Problem};
 
 /// The sizes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -75,12 +75,14 @@ pub enum PlanPick {
     StreamingStaged,
     /// Tile sizes that divide nothing.
     Odd,
+    /// Tensor cores.
+    TensorCores,
     /// This one.
     Given(Plan),
 }
 
 impl PlanPick {
-    /// The kinds that a covering selection chooses from.
+    /// The kinds that a covering selection chooses from: those that every device has.
     pub const KINDS: [PlanPick; 6] = [
         PlanPick::Default,
         PlanPick::Resident,
@@ -94,12 +96,21 @@ impl PlanPick {
     /// decides. Where a device brings nothing on chip, keys are read where they lie; where it has
     /// no plan of the kind, [`Plan::rule`] stands in.
     pub fn resolve(self, problem: &Problem, device: &Device, which: u64) -> Option<Plan> {
-        let of_kind = |algorithm, staged| {
-            let mut fitting: Vec<Plan> = Plan::space(problem, device)
+        let fitting = |is_kind: &dyn Fn(&Plan) -> bool| -> Vec<Plan> {
+            Plan::space(problem, device)
                 .into_iter()
-                .filter(|plan| plan.algorithm == algorithm && (plan.block > 0) == staged)
-                .filter(|plan| plan.check(problem, device).is_ok())
-                .collect();
+                .filter(|plan| is_kind(plan) && plan.check(problem, device).is_ok())
+                .collect()
+        };
+        let one_of = |plans: Vec<Plan>| {
+            (!plans.is_empty()).then(|| plans[which as usize % plans.len()])
+        };
+        let of_kind = |algorithm, staged| {
+            let mut fitting = fitting(&|plan| {
+                plan.lowering == Lowering::Simt
+                    && plan.algorithm == algorithm
+                    && (plan.block > 0) == staged
+            });
             // Kernels with many rows take a CPU seconds to compile; one case in six has them.
             if device.is_cpu()
                 && !which.is_multiple_of(6)
@@ -107,7 +118,7 @@ impl PlanPick {
             {
                 fitting.retain(|plan| plan.tile_rows <= 4);
             }
-            (!fitting.is_empty()).then(|| fitting[which as usize % fitting.len()])
+            one_of(fitting)
         };
         let rule = Plan::rule(problem, device);
         let plan =
@@ -131,12 +142,14 @@ impl PlanPick {
                         tile_cols,
                         team,
                         teams,
+                        heads: teams,
                         block: 0,
                         vector: 2,
-                        ..rule
+                        ..Plan::general(problem, device)
                     };
                     odd.check(problem, device).is_ok().then_some(odd)
                 }
+                PlanPick::TensorCores => one_of(fitting(&|plan| plan.lowering == Lowering::Mma)),
                 PlanPick::Given(plan) => Some(plan),
             };
         Some(plan.unwrap_or(rule))

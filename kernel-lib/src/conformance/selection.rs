@@ -14,7 +14,7 @@ use super::tensors::Random;
 use crate::device::Device;
 use crate::language::{AnyVariant, Variant as _, registered};
 use crate::variants::{alibi, causal, sliding_window, softcap, softmax};
-use crate::{DType, Pass, Plan, Problem};
+use crate::{DType, Lowering, Pass, Plan, Problem};
 
 /// Queries and keys: single ones, PatchTST's, powers of two and their neighbours, unequal ones,
 /// and too many keys for `resident` on a GPU and on a CPU.
@@ -68,6 +68,9 @@ pub(super) fn cases(level: Level, device: &Device) -> Vec<Case> {
     }
     if level == Level::Full {
         cases.extend(every_plan(device));
+        if device.tensor_cores {
+            cases.extend(tensor_cores(device));
+        }
     }
     cases
 }
@@ -118,6 +121,83 @@ fn variants(level: Level) -> Vec<Case> {
             });
         }
     }
+    cases
+}
+
+/// Short sequences on tensor cores: every length with every dimension, since each pair has ragged
+/// edges of its own; layouts, heads, variants and element types take turns. Every variant, too.
+/// What tensor cores cannot run is left to the other selections.
+fn tensor_cores(device: &Device) -> Vec<Case> {
+    const SEQUENCES: [(usize, usize); 14] = [
+        (1, 1),
+        (1, 37),
+        (37, 1),
+        (7, 7),
+        (16, 16),
+        (33, 40),
+        (42, 42),
+        (64, 64),
+        (65, 65),
+        (96, 96),
+        (128, 128),
+        (100, 37),
+        (13, 90),
+        (8, 200),
+    ];
+    const DIMS: [(usize, usize); 12] = [
+        (1, 1),
+        (3, 3),
+        (4, 4),
+        (5, 5),
+        (8, 8),
+        (16, 16),
+        (24, 8),
+        (12, 4),
+        (8, 16),
+        (32, 32),
+        (40, 40),
+        (64, 64),
+    ];
+    const HEADS: [usize; 5] = [1, 2, 3, 4, 16];
+    let dtypes = [DType::Bf16, DType::F16];
+    let case = |nth: usize, variant: AnyVariant, (queries, keys), (head_dim, value_dim)| {
+        let heads = HEADS[nth % HEADS.len()];
+        let size = Size { batch: 2, heads, kv_heads: heads, queries, keys, head_dim, value_dim };
+        Case {
+            variant,
+            size,
+            layout: Layout::ALL[nth / 2 % Layout::ALL.len()],
+            dtype: dtypes[nth % 2],
+            plan: PlanPick::TensorCores,
+            save_scores: false,
+            scale: [None, None, Some(0.25), Some(-0.4)][nth / 3 % 4],
+            seed: 20_000 + nth as u64,
+        }
+    };
+    let mut cases = Vec::new();
+    for (i, sequence) in SEQUENCES.into_iter().enumerate() {
+        for (j, dims) in DIMS.into_iter().enumerate() {
+            let nth = i * DIMS.len() + j;
+            let variant = match nth % 7 {
+                0 => softcap(2.0).and(causal()).into(),
+                3 => sliding_window(9).into(),
+                5 => alibi(HEADS[nth % HEADS.len()] as u32).into(),
+                _ => softmax().into(),
+            };
+            cases.push(case(nth, variant, sequence, dims));
+        }
+    }
+    for variant in registered().flat_map(|variant| variant.example_variants()) {
+        for (sequence, dims) in [((42, 42), (8, 8)), ((20, 50), (16, 16))] {
+            cases.push(case(cases.len(), variant.clone(), sequence, dims));
+        }
+    }
+    let runs = |case: &Case, pass| {
+        let problem = problem(pass, &case.size, case.dtype);
+        let mut plans = Plan::space(&problem, device).into_iter();
+        plans.any(|plan| plan.lowering == Lowering::Mma && plan.check(&problem, device).is_ok())
+    };
+    cases.retain(|case| runs(case, Pass::Forward) && runs(case, Pass::Backward));
     cases
 }
 

@@ -230,7 +230,7 @@ fn errors(client: &Client) -> Result<(), String> {
     let plans = [
         (Plan { tile_rows: 3, ..rule }, "tile_rows = 3"),
         (Plan { tile_cols: 0, ..rule }, "tile_cols = 0"),
-        (Plan { teams: 1 << 20, ..rule }, "units in a cube"),
+        (Plan { teams: 1 << 20, heads: 1 << 20, ..rule }, "units in a cube"),
     ];
     for (plan, says) in plans {
         let options = AttentionOptions { plan: Some(plan), ..usual.clone() };

@@ -2,7 +2,7 @@
 
 use super::{Answer, Source, Table};
 use crate::device::Device;
-use crate::{Algorithm, Pass, Plan, Problem};
+use crate::{Plan, Problem};
 
 /// Problems further apart than this share no plan: two sequence lengths that differ by a factor of
 /// four, for example.
@@ -19,7 +19,7 @@ pub fn lookup_in(table: &Table, problem: &Problem, device: &Device) -> Answer {
 pub(super) fn from_table(table: &Table, problem: &Problem, device: &Device) -> Option<Answer> {
     if let Ok(i) = table.entries.binary_search_by(|entry| entry.problem.cmp(problem)) {
         let entry = &table.entries[i];
-        let plan = adapt(entry.plan, &entry.problem, problem, device);
+        let plan = entry.plan.adapted(&entry.problem, problem, device);
         if plan.check(problem, device).is_ok() {
             return Some(Answer { plan, source: Source::Exact });
         }
@@ -31,7 +31,7 @@ pub(super) fn from_table(table: &Table, problem: &Problem, device: &Device) -> O
         if distance > MAX_DISTANCE || best.as_ref().is_some_and(|(least, _)| distance >= *least) {
             continue;
         }
-        let plan = adapt(entry.plan, &entry.problem, problem, device);
+        let plan = entry.plan.adapted(&entry.problem, problem, device);
         if plan.check(problem, device).is_ok() {
             let source = Source::Nearest { problem: entry.problem, distance };
             best = Some((distance, Answer { plan, source }));
@@ -63,41 +63,4 @@ pub fn distance(a: &Problem, b: &Problem) -> Option<f64> {
             + 0.125 * octaves(a.groups(), b.groups())
             + 0.5 * octaves(sharing(a), sharing(b)),
     )
-}
-
-/// The plan for `to` that is to `to` what `plan` is to `from`: what follows from the sizes of a
-/// problem follows from the new sizes.
-fn adapt(plan: Plan, from: &Problem, to: &Problem, device: &Device) -> Plan {
-    let mut plan = plan;
-    if device.is_cpu() {
-        plan.team = 1;
-        plan.teams = device.units;
-        plan.block = 0;
-    }
-    if plan.algorithm != Algorithm::Resident {
-        return plan;
-    }
-    if to.pass == Pass::Forward {
-        plan.tile_cols = to.seq_k;
-    }
-    if !device.is_cpu() && from != to {
-        // A team for all rows of a head stays one; cubes keep their size as far as that goes.
-        let rows = |p: &Problem| p.seq_q.max(p.seq_k).div_ceil(plan.tile_rows.max(1)).max(1);
-        let units = plan.team * plan.teams;
-        if plan.team == rows(from) {
-            plan.team = rows(to).min(device.units);
-            plan.teams = (units / plan.team).max(1);
-        }
-    }
-    if plan.block > 0 {
-        plan.block = plan.resident_block(to);
-        while plan.teams > 1 && plan.check(to, device).is_err() {
-            plan.teams /= 2;
-        }
-        if plan.check(to, device).is_err() {
-            // Too long to bring on chip, or keys shared by several heads.
-            plan.block = 0;
-        }
-    }
-    plan
 }

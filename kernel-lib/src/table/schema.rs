@@ -31,14 +31,17 @@ pub struct Fingerprint {
     pub lanes: usize,
     /// Multiprocessors of a GPU; 1 on a CPU.
     pub multiprocessors: usize,
+    /// Whether it has tensor cores for 16-bit numbers.
+    pub tensor_cores: bool,
 }
 
 impl Fingerprint {
     /// The fingerprint of a device with this name.
     pub fn new(name: impl Into<String>, device: &Device) -> Self {
-        let Device { kind, units, plane, shared_memory, lanes, multiprocessors } = *device;
+        let Device { kind, units, plane, shared_memory, lanes, multiprocessors, tensor_cores } =
+            *device;
         let name = name.into();
-        Self { name, kind, units, plane, shared_memory, lanes, multiprocessors }
+        Self { name, kind, units, plane, shared_memory, lanes, multiprocessors, tensor_cores }
     }
 
     /// What plans are checked against.
@@ -50,6 +53,7 @@ impl Fingerprint {
             shared_memory: self.shared_memory,
             lanes: self.lanes,
             multiprocessors: self.multiprocessors,
+            tensor_cores: self.tensor_cores,
         }
     }
 

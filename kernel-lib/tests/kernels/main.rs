@@ -1,6 +1,8 @@
 //! Kernels, tables, plans and the oracle, on a machine without a GPU.
 
 mod conformance;
+#[cfg(feature = "cuda")]
+mod cuda_source;
 mod oracle;
 mod plans;
 mod support;

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use tilewright::{Algorithm, DType, Pass, Plan, PlanRefusal, Problem};
+use tilewright::{Algorithm, DType, Device, Lowering, Pass, Plan, PlanRefusal, Problem};
 
 use crate::support::{cpu, devices, h200, problem, problems};
 
@@ -63,20 +63,44 @@ fn short_sequences_stay_on_chip_and_long_ones_stream() {
 fn refusals_name_the_parameter_and_both_values() {
     let problem = Problem { dtype: DType::Bf16, ..problem(Pass::Forward, 42, 8) };
     let device = h200();
-    let rule = Plan::rule(&problem, &device);
-    assert_eq!(rule.algorithm, Algorithm::Resident);
+    let rule = Plan::general(&problem, &device);
+    assert_eq!((rule.algorithm, rule.lowering), (Algorithm::Resident, Lowering::Simt));
     let said = |plan: Plan| plan.check(&problem, &device).expect_err("refused").to_string();
     assert!(said(Plan { tile_rows: 3, ..rule }).contains("tile_rows = 3"));
     assert!(said(Plan { vector: 32, ..rule }).contains("vector = 32"));
     assert!(said(Plan { team: 0, ..rule }).contains("team = 0"));
     assert!(said(Plan { tile_cols: 41, ..rule }).contains("tile_cols = 41"));
-    let wide = said(Plan { teams: 1000, ..rule });
+    assert!(said(Plan { heads: 7, ..rule }).contains("heads = 7"));
+    let wide = said(Plan { teams: 1000, heads: 1000, ..rule });
     assert!(wide.contains("units") && wide.contains("1024"), "{wide}");
     let streaming = Plan { algorithm: Algorithm::Streaming, tile_cols: 8, block: 36, ..rule };
     assert!(said(streaming).contains("block = 36"));
     let on_cpu = Plan { team: 2, ..Plan::rule(&problem, &cpu()) };
     let refusal = on_cpu.check(&problem, &cpu()).expect_err("refused");
     assert_eq!(refusal, PlanRefusal::Device { parameter: "team", given: 2, needs: "a GPU" });
+}
+
+#[test]
+fn tensor_cores_take_short_sequences_of_16_bit_numbers() {
+    let half = |pass, seq, dim| Problem { dtype: DType::Bf16, ..problem(pass, seq, dim) };
+    let device = h200();
+    for pass in [Pass::Forward, Pass::Backward] {
+        for (seq, dim) in [(7, 8), (42, 4), (42, 8), (64, 16), (128, 16)] {
+            let plan = Plan::rule(&half(pass, seq, dim), &device);
+            assert_eq!(plan.lowering, Lowering::Mma, "{plan} for {seq} x {dim}");
+        }
+        let without = Device { tensor_cores: false, ..device };
+        assert_eq!(Plan::rule(&half(pass, 42, 8), &without).lowering, Lowering::Simt);
+        // What they cannot do, each with its reason.
+        let plan = Plan::rule(&half(pass, 42, 8), &device);
+        let said = |problem: Problem| plan.check(&problem, &device).expect_err("refused").to_string();
+        let good = half(pass, 42, 8);
+        assert!(said(Problem { dtype: DType::F32, ..good }).contains("f32"));
+        assert!(said(Problem { save_scores: true, ..good }).contains("saved scores"));
+        assert!(said(Problem { heads: 2 * plan.heads, kv_heads: plan.heads, ..good }).contains("grouped"));
+        assert!(said(Problem { heads: plan.heads + 1, kv_heads: plan.heads + 1, ..good }).contains("divisor"));
+        assert!(said(Problem { seq_q: 4096, seq_k: 4096, ..good }).contains("registers"));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub fn cpu() -> Device {
         shared_memory: 32_768,
         lanes: 16,
         multiprocessors: 1,
+        tensor_cores: false,
     }
 }
 
@@ -22,6 +23,7 @@ pub fn h200() -> Device {
         shared_memory: 232_448,
         lanes: 4,
         multiprocessors: 132,
+        tensor_cores: true,
     }
 }
 

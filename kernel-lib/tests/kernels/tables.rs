@@ -115,7 +115,7 @@ fn plans_edited_by_hand_are_checked() {
         assert!(error.contains(says) && error.contains("forward f32"), "{error}");
     };
     refused(&|e| e.plan.tile_rows = 3, "tile_rows = 3");
-    refused(&|e| e.plan.teams = 5000, "units in a cube");
+    refused(&|e| (e.plan.teams, e.plan.heads) = (5000, 5000), "units in a cube");
     refused(&|e| e.nanoseconds = -1.0, "-1 ns");
     refused(
         &|e| e.runner_up = Some(RunnerUp { plan: Plan { team: 0, ..e.plan }, nanoseconds: 1.0 }),

@@ -13,7 +13,7 @@ use crate::tile::team::Team;
 
 /// One team for one group at a time.
 #[allow(clippy::too_many_arguments)]
-#[cube(launch_unchecked, address_type = "dynamic")]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
 pub fn resident_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
     q: &[Vector<F, W>],
     k: &[Vector<F, W>],

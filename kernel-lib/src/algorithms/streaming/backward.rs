@@ -12,7 +12,7 @@ use crate::tile::team::Team;
 
 /// `Δ` and `dQ`: one team for one block of query rows at a time.
 #[allow(clippy::too_many_arguments)]
-#[cube(launch_unchecked, address_type = "dynamic")]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
 pub fn streaming_backward_queries<V: DeviceVariant, F: Float, R: Size, W: Size>(
     q: &[Vector<F, W>],
     k: &[Vector<F, W>],
@@ -99,7 +99,7 @@ pub fn streaming_backward_queries<V: DeviceVariant, F: Float, R: Size, W: Size>(
 /// `dK` and `dV`: one team for one block of key rows at a time. Needs the `Δ` of
 /// [`streaming_backward_queries`].
 #[allow(clippy::too_many_arguments)]
-#[cube(launch_unchecked, address_type = "dynamic")]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
 pub fn streaming_backward_keys<V: DeviceVariant, F: Float, R: Size, W: Size>(
     q: &[Vector<F, W>],
     k: &[Vector<F, W>],

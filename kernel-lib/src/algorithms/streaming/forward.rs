@@ -13,7 +13,7 @@ use crate::tile::team::Team;
 
 /// One team for one block of query rows at a time; every unit owns `R` of them.
 #[allow(clippy::too_many_arguments)]
-#[cube(launch_unchecked, address_type = "dynamic")]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
 pub fn streaming_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
     q: &[Vector<F, W>],
     k: &[Vector<F, W>],

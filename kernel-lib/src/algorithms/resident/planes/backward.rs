@@ -1,0 +1,388 @@
+//! All three gradients of a head in one kernel, a plane for each head.
+//!
+//! Everything is computed transposed, sixteen keys at a time: `Sᵀ = K Qᵀ` and `dPᵀ = V dOᵀ` have
+//! keys as rows, so `Pᵀ` and `dSᵀ` are, rounded and packed, the left operands of `dV = Pᵀ dO` and
+//! `dK = dSᵀ Q`. Only `dQ = dS K` needs a transpose, which `movmatrix` does in registers. A head's
+//! gradients have one owner, its plane: no atomics, and equal inputs give equal bits.
+//!
+//! `Δ = rowsum(dO ∘ O)` costs no pass of its own: with `A = [V | -1 | -1]` and
+//! `B = [dO | hi | lo]`, `hi + lo = dO ∘ O` exactly, one chain of products leaves `dPᵀ - Δ` in the
+//! accumulator.
+
+use core::f32::consts::LOG2_E;
+
+use cubecl::prelude::*;
+
+use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
+use crate::algorithms::scores::{Cell, modified, slope};
+use crate::algorithms::{GradientLayouts, Group, Layouts, Shape};
+use crate::language::DeviceVariant;
+use crate::tile::chip::{Chip, UNIT_BYTES};
+use crate::tile::fragment::{
+    COLS, Chain, ROWS, add_product, cells, chain_dot, dot, lane_col, lane_row, push_packed, rows16,
+    store16, zeros,
+};
+use crate::tile::ptx::{
+    F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, load_shared_pair, movmatrix,
+    neg2, shared_address, store_shared_f32, zero_shared,
+};
+
+/// What queries that do not exist have for a log-sum-exp: their weights are 0.
+const NO_QUERY: f32 = 1.0e30;
+
+/// One cube for some neighbouring heads of one sequence.
+#[allow(clippy::too_many_arguments)]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
+pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
+    q: &[Vector<F, W>],
+    k: &[Vector<F, W>],
+    v: &[Vector<F, W>],
+    out: &[Vector<F, W>],
+    lse: &[f32],
+    d_out: &[Vector<F, W>],
+    d_q: &mut [Vector<F, W>],
+    d_k: &mut [Vector<F, W>],
+    d_v: &mut [Vector<F, W>],
+    layouts: Layouts,
+    gradients: GradientLayouts,
+    shape: Shape,
+    scale: f32,
+    params: V::Params,
+    #[comptime] config: PlaneConfig,
+    #[define(F)] _dtype: ElemType,
+) {
+    let queries = comptime!(config.chip_shape(config.queries, config.key_units()));
+    let keys = comptime!(config.key_chip());
+    let values = comptime!(config.value_chip());
+    let outputs = comptime!(config.out_chip());
+    let memory =
+        Shared::<[u32]>::new_aligned_slice(comptime!(config.backward_bytes() / 4), 128usize);
+    let zeros = shared_address::<u32>(memory.as_ptr());
+    let q_start = zeros + comptime!(UNIT_BYTES as u32);
+    let k_start = q_start + comptime!(queries.bytes() as u32);
+    let v_start = k_start + comptime!(keys.bytes() as u32);
+    let d_start = v_start + comptime!(values.bytes() as u32);
+    let o_start = d_start + comptime!(outputs.bytes() as u32);
+    let lse_start = o_start + comptime!(outputs.bytes() as u32);
+    let chips = Chips {
+        q: Chip { start: q_start, zeros, shape: queries },
+        k: Chip { start: k_start, zeros, shape: keys },
+        v: Chip { start: v_start, zeros, shape: values },
+        d_out: Chip { start: d_start, zeros, shape: outputs },
+        out: Chip { start: o_start, zeros, shape: outputs },
+        lse: lse_start,
+    };
+
+    let heads = Heads::of_this_cube(shape, config);
+    if UNIT_POS == 0 {
+        zero_shared(zeros, UNIT_BYTES);
+    }
+    let to_keys = comptime!(config.transfer(config.head_dim));
+    let to_values = comptime!(config.transfer(config.value_dim));
+    chips.q.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q), layouts.q, to_keys);
+    let d_out_start = heads.start(global_address::<Vector<F, W>>(d_out.as_ptr()), gradients.out);
+    chips.d_out.bring(d_out_start, gradients.out, to_values);
+    chips.out.bring(heads.start(global_address::<Vector<F, W>>(out.as_ptr()), layouts.out), layouts.out, to_values);
+    chips.k.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k), layouts.k, to_keys);
+    chips.v.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v), layouts.v, to_values);
+    bring_lse(lse_start, lse, heads, shape, config);
+    cp_async_wait();
+    sync_cube();
+
+    let mut head = UNIT_POS / 32;
+    while head < comptime!(config.heads as u32) {
+        let group = heads.group(head, shape);
+        differentiate::<V>(chips, head, group, shape, scale, &params, config);
+        head += comptime!(config.planes as u32);
+    }
+    sync_cube();
+    let d_q_start = heads.start(global_address_mut::<Vector<F, W>>(d_q.as_mut_ptr()), gradients.q);
+    chips.q.take_out(d_q_start, gradients.q, to_keys);
+    let d_k_start = heads.start(global_address_mut::<Vector<F, W>>(d_k.as_mut_ptr()), gradients.k);
+    chips.k.take_out(d_k_start, gradients.k, to_keys);
+    let d_v_start = heads.start(global_address_mut::<Vector<F, W>>(d_v.as_mut_ptr()), gradients.v);
+    chips.v.take_out(d_v_start, gradients.v, to_values);
+}
+
+/// Everything that a cube brings on chip.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+struct Chips {
+    q: Chip,
+    k: Chip,
+    v: Chip,
+    d_out: Chip,
+    out: Chip,
+    /// Shared address of `-lse · log2(e)`, one for each query of each tile.
+    lse: u32,
+}
+
+/// Brings the log-sum-exps of this cube's heads, as the exponential takes them.
+#[cube]
+fn bring_lse(
+    to: u32,
+    lse: &[f32],
+    heads: Heads,
+    shape: Shape,
+    #[comptime] config: PlaneConfig,
+) {
+    let each = comptime!(config.lse_len() as u32);
+    let all = comptime!((config.heads * config.lse_len()) as u32);
+    let workers = comptime!(32 * config.planes as u32);
+    let steps = comptime!(all.div_ceil(workers));
+    let first_row = (heads.batch * shape.heads + heads.first) * shape.queries;
+    #[unroll]
+    for step in 0..steps {
+        let at = UNIT_POS + comptime!(step * workers);
+        let query = at % each;
+        let head = at / each;
+        if at < all {
+            let mut x = (-NO_QUERY).runtime();
+            if query < comptime!(config.queries as u32) {
+                x = lse[first_row + head as usize * shape.queries + query as usize] * (-LOG2_E);
+                if comptime!(config.mask) {
+                    // Where every key is masked: weights are then exp(-inf - 0) = 0.
+                    x = select(x == f32::INFINITY, 0.0f32, x);
+                }
+            }
+            store_shared_f32(to + at * 4, x);
+        }
+    }
+}
+
+/// The operands of a head that stay while its keys pass by.
+#[derive(CubeType)]
+struct QuerySide {
+    q: Operand,
+    q_transposed: Operand,
+    d_out: Operand,
+    d_out_transposed: Operand,
+    out: Operand,
+}
+
+/// Gradients of a head; they replace queries, keys and values on chip.
+#[cube]
+fn differentiate<V: DeviceVariant>(
+    chips: Chips,
+    head: u32,
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] config: PlaneConfig,
+) {
+    let key_units = comptime!(config.key_units());
+    let value_units = comptime!(config.value_units());
+    let hold = comptime!(held(config.query_blocks() * (4 * key_units + 6 * value_units)));
+    let queries = QuerySide {
+        q: Operand::new(chips.q, head, key_units, false, hold),
+        q_transposed: Operand::new(chips.q, head, key_units, true, hold),
+        d_out: Operand::new(chips.d_out, head, value_units, false, hold),
+        d_out_transposed: Operand::new(chips.d_out, head, value_units, true, hold),
+        out: Operand::new(chips.out, head, value_units, false, hold),
+    };
+    let lse = chips.lse + head * comptime!(4 * config.lse_len() as u32);
+    let mut d_q = zeros(comptime!(config.query_blocks() * key_units));
+    let blocks = comptime!(config.key_blocks());
+    let whole = comptime!(config.keys / ROWS);
+    if comptime!(blocks <= UNROLLED_BLOCKS && hold) {
+        #[unroll]
+        for block in 0..whole {
+            let at = comptime!(block as u32).runtime();
+            key_block::<V>(
+                &mut d_q, &queries, lse, chips, head, at, group, shape, scale, params, true, config,
+            );
+        }
+    } else {
+        for block in 0..comptime!(whole as u32).runtime() {
+            key_block::<V>(
+                &mut d_q, &queries, lse, chips, head, block, group, shape, scale, params, true,
+                config,
+            );
+        }
+    }
+    if comptime!(whole < blocks) {
+        let at = comptime!(whole as u32).runtime();
+        key_block::<V>(
+            &mut d_q, &queries, lse, chips, head, at, group, shape, scale, params, false, config,
+        );
+    }
+    #[unroll]
+    for block in 0..comptime!(config.query_blocks()) {
+        let at = comptime!(block as u32).runtime();
+        let whole = comptime!((block + 1) * ROWS <= config.queries);
+        store16(
+            &d_q,
+            comptime!(block * key_units),
+            key_units,
+            chips.q,
+            head,
+            at,
+            scale,
+            scale,
+            whole,
+            config.half,
+        );
+    }
+}
+
+/// Sixteen keys against all queries: their `dK` and `dV`, and what they add to `dQ`.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn key_block<V: DeviceVariant>(
+    d_q: &mut Array<F4>,
+    queries: &QuerySide,
+    lse: u32,
+    chips: Chips,
+    head: u32,
+    block: u32,
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] whole: bool,
+    #[comptime] config: PlaneConfig,
+) {
+    let half = comptime!(config.half);
+    let key_units = comptime!(config.key_units());
+    let value_units = comptime!(config.value_units());
+    let row = block * comptime!(ROWS as u32) + lane_row();
+    let k = rows16(chips.k, head, block, key_units, false, whole);
+    let k_transposed = rows16(chips.k, head, block, key_units, true, whole);
+    let v = rows16(chips.v, head, block, value_units, false, whole);
+    let mut d_k = zeros(key_units);
+    let mut d_v = zeros(value_units);
+    #[unroll]
+    for query_block in 0..comptime!(config.query_blocks()) {
+        let q = queries.q.block(query_block);
+        let d_out = queries.d_out.block(query_block);
+        let out = queries.out.block(query_block);
+        let mut weights = Sequence::<u32>::new();
+        let mut d_scores = Sequence::<u32>::new();
+        #[unroll]
+        for part in 0..2usize {
+            let tile = comptime!(2 * query_block + part);
+            if comptime!(tile < config.query_tiles()) {
+                let start = no_keys(row, comptime!(whole || config.scales_first()), config);
+                let raw = dot(&k, &q, part, start, half);
+                let d_weight = d_weight(&v, &d_out, &out, part, config);
+                let (p, d_s) = score_gradient::<V>(
+                    raw, d_weight, row, tile, lse, group, shape, scale, params, whole, config,
+                );
+                push_packed(&mut weights, p, half);
+                push_packed(&mut d_scores, d_s, half);
+            }
+        }
+        add_product(&mut d_v, 0usize, &weights, &queries.d_out_transposed.block(query_block), half);
+        add_product(&mut d_k, 0usize, &d_scores, &queries.q_transposed.block(query_block), half);
+        let first = comptime!(query_block * key_units);
+        add_product(d_q, first, &transposed(&d_scores), &k_transposed, half);
+    }
+    store16(&d_v, 0usize, value_units, chips.v, head, block, 1.0f32, 1.0f32, whole, half);
+    store16(&d_k, 0usize, key_units, chips.k, head, block, scale, scale, whole, half);
+}
+
+/// `dPᵀ - Δ`, a 16x8 tile of it.
+#[cube]
+fn d_weight(
+    v: &Sequence<u32>,
+    d_out: &Sequence<u32>,
+    out: &Sequence<u32>,
+    #[comptime] part: usize,
+    #[comptime] config: PlaneConfig,
+) -> F4 {
+    let half = comptime!(config.half);
+    let minus = comptime!(half.minus_ones()).runtime();
+    let none = 0x8000_8000u32.runtime();
+    let mut chain = Chain::new();
+    chain_dot(&mut chain, v, d_out, part);
+    #[unroll]
+    for unit in 0..comptime!(config.value_units()) {
+        let d = d_out[2 * unit + part];
+        let o = out[2 * unit + part];
+        let high = fma2(d, o, none, half);
+        let low = fma2(d, o, neg2(high, half), half);
+        chain.then(minus, minus, high);
+        chain.then(minus, minus, low);
+    }
+    chain.add_to(F4::new(0.0f32), half)
+}
+
+/// `P = exp(S' - lse)` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S`, transposed.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn score_gradient<V: DeviceVariant>(
+    raw: F4,
+    d_weight: F4,
+    row: u32,
+    #[comptime] tile: usize,
+    lse: u32,
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] whole: bool,
+    #[comptime] config: PlaneConfig,
+) -> (F4, F4) {
+    let minus_lse = load_shared_pair(lse + (lane_col() + comptime!((tile * COLS) as u32)) * 4);
+    let factor = if comptime!(config.scales_first()) { LOG2_E.runtime() } else { scale * LOG2_E };
+    let mut weights = F4::empty();
+    let mut gradients = F4::empty();
+    #[unroll]
+    for cell in 0..4usize {
+        let key = row + comptime!(cell as u32 / 2 * 8);
+        let query = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
+        let at = Cell { group, shape, query, key };
+        let mut score = raw.extract(cell);
+        if comptime!(config.scales_first()) {
+            score *= scale;
+        }
+        let (changes, masks) = comptime!((config.score, config.mask));
+        let mut change = modified::<V>(score, at, params, changes, masks);
+        if comptime!(!whole && config.scales_first()) {
+            change = select(key < comptime!(config.keys as u32), change, f32::NEG_INFINITY);
+        }
+        let weight = ex2(fma(change, factor, minus_lse.extract(comptime!(cell % 2))));
+        let mut gradient = weight * d_weight.extract(cell);
+        if comptime!(changes) {
+            gradient *= slope::<V>(score, at, params, masks);
+        }
+        weights.insert(cell, weight);
+        gradients.insert(cell, gradient);
+    }
+    (weights, gradients)
+}
+
+/// What a tile starts from in which some rows, keys, may not exist: minus infinity there.
+#[cube]
+fn no_keys(row: u32, #[comptime] none: bool, #[comptime] config: PlaneConfig) -> F4 {
+    if comptime!(none) {
+        F4::new(0.0f32)
+    } else {
+        let keys = comptime!(config.keys as u32);
+        let upper = select(row < keys, 0.0f32, f32::NEG_INFINITY);
+        let lower = select(row + 8 < keys, 0.0f32, f32::NEG_INFINITY);
+        cells(upper, upper, lower, lower)
+    }
+}
+
+/// The left operand of a product, transposed: sixteen rows by eight or sixteen columns become as
+/// many rows, the other way round in sixteen columns.
+#[cube]
+fn transposed(operand: &Sequence<u32>) -> Sequence<u32> {
+    let mut result = Sequence::<u32>::new();
+    let n = operand.len();
+    result.push(movmatrix(operand[0usize]));
+    if comptime!(n == 4) {
+        result.push(movmatrix(operand[2usize]));
+        result.push(movmatrix(operand[1usize]));
+        result.push(movmatrix(operand[3usize]));
+    } else {
+        // Queries 8 to 15 do not exist.
+        let nothing = 0u32.runtime();
+        result.push(nothing);
+        result.push(movmatrix(operand[1usize]));
+        result.push(nothing);
+    }
+    result
+}

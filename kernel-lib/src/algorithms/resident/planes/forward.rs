@@ -1,0 +1,384 @@
+//! `O = softmax(Q Kᵀ) V`, a plane for each head, every score of a row in registers at once.
+
+use core::f32::consts::{LN_2, LOG2_E};
+
+use cubecl::prelude::*;
+
+use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
+use crate::algorithms::scores::{Cell, modified};
+use crate::algorithms::{Group, Layouts, Shape};
+use crate::language::DeviceVariant;
+use crate::tile::chip::{Chip, UNIT_BYTES};
+use crate::tile::fragment::{
+    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, push_packed, rows16, store16, zeros,
+};
+use crate::tile::half::Half;
+use crate::tile::ptx::{
+    F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, lg2, max2, plane_max_bits,
+    rcp, shared_address,
+};
+
+/// Scores below `2^96` in magnitude need no maximum: neither they nor their sums leave the range
+/// of `f32`, nor that of bf16. This is the square.
+const SAFE_SQUARE: f32 = 96.0 * 96.0;
+
+/// One cube for some neighbouring heads of one sequence.
+#[allow(clippy::too_many_arguments)]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
+pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
+    q: &[Vector<F, W>],
+    k: &[Vector<F, W>],
+    v: &[Vector<F, W>],
+    out: &mut [Vector<F, W>],
+    lse: &mut [f32],
+    layouts: Layouts,
+    shape: Shape,
+    scale: f32,
+    params: V::Params,
+    #[comptime] config: PlaneConfig,
+    #[define(F)] _dtype: ElemType,
+) {
+    let [queries, keys, values] =
+        comptime!([config.query_chip(), config.key_chip(), config.value_chip()]);
+    let memory = Shared::<[u32]>::new_aligned_slice(comptime!(config.forward_bytes() / 4), 128usize);
+    let zeros = shared_address::<u32>(memory.as_ptr());
+    let q_start = zeros + comptime!(UNIT_BYTES as u32);
+    let k_start = q_start + comptime!(queries.bytes() as u32);
+    let v_start = k_start + comptime!(keys.bytes() as u32);
+    let q_chip = Chip { start: q_start, zeros, shape: queries };
+    let k_chip = Chip { start: k_start, zeros, shape: keys };
+    let v_chip = Chip { start: v_start, zeros, shape: values };
+
+    let heads = Heads::of_this_cube(shape, config);
+    if UNIT_POS == 0 {
+        crate::tile::ptx::zero_shared(zeros, UNIT_BYTES);
+    }
+    let to_keys = comptime!(config.transfer(config.head_dim));
+    let to_values = comptime!(config.transfer(config.value_dim));
+    q_chip.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q), layouts.q, to_keys);
+    k_chip.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k), layouts.k, to_keys);
+    v_chip.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v), layouts.v, to_values);
+    cp_async_wait();
+    sync_cube();
+
+    let mut head = UNIT_POS / 32;
+    while head < comptime!(config.heads as u32) {
+        let group = heads.group(head, shape);
+        attend::<V>(q_chip, k_chip, v_chip, head, lse, group, shape, scale, &params, config);
+        head += comptime!(config.planes as u32);
+    }
+    sync_cube();
+    let out_start = heads.start(global_address_mut::<Vector<F, W>>(out.as_mut_ptr()), layouts.out);
+    q_chip.take_out(out_start, layouts.out, to_values);
+}
+
+/// All queries of a head; the output replaces them on chip.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn attend<V: DeviceVariant>(
+    q_chip: Chip,
+    k_chip: Chip,
+    v_chip: Chip,
+    head: u32,
+    lse: &mut [f32],
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] config: PlaneConfig,
+) {
+    let units = comptime!(config.key_units());
+    let hold_keys = comptime!(held(config.key_blocks() * 2 * units));
+    let hold_values = comptime!(held(config.key_blocks() * 2 * config.value_units()));
+    let keys = Operand::new(k_chip, head, units, false, hold_keys);
+    let values = Operand::new(v_chip, head, comptime!(config.value_units()), true, hold_values);
+    // A bound on the scores that is cheaper than their maximum. It knows nothing of what a
+    // variant adds to them, and f16 has no range to spare.
+    if comptime!(config.half == Half::Bf16 && !config.scales_first() && hold_keys) {
+        let queries = Operand::new(q_chip, head, units, false, false);
+        let factor = scale * LOG2_E;
+        let bound = largest_square(&queries, comptime!(config.query_blocks()), config)
+            * largest_square(&keys, comptime!(config.key_blocks()), config)
+            * factor
+            * factor;
+        if bound < SAFE_SQUARE {
+            attend_rows::<V>(
+                q_chip, &keys, &values, head, lse, group, shape, scale, params, true, config,
+            );
+        } else {
+            attend_rows::<V>(
+                q_chip, &keys, &values, head, lse, group, shape, scale, params, false, config,
+            );
+        }
+    } else {
+        attend_rows::<V>(
+            q_chip, &keys, &values, head, lse, group, shape, scale, params, false, config,
+        );
+    }
+}
+
+/// Sixteen queries after another.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn attend_rows<V: DeviceVariant>(
+    q_chip: Chip,
+    keys: &Operand,
+    values: &Operand,
+    head: u32,
+    lse: &mut [f32],
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] bounded: bool,
+    #[comptime] config: PlaneConfig,
+) {
+    let blocks = comptime!(config.query_blocks());
+    let whole = comptime!(config.queries / ROWS);
+    if comptime!(blocks <= UNROLLED_BLOCKS) {
+        #[unroll]
+        for block in 0..whole {
+            attend_block::<V>(
+                q_chip, keys, values, head, comptime!(block as u32).runtime(), lse, group, shape,
+                scale, params, bounded, true, config,
+            );
+        }
+    } else {
+        for block in 0..comptime!(whole as u32).runtime() {
+            attend_block::<V>(
+                q_chip, keys, values, head, block, lse, group, shape, scale, params, bounded, true,
+                config,
+            );
+        }
+    }
+    if comptime!(whole < blocks) {
+        attend_block::<V>(
+            q_chip, keys, values, head, comptime!(whole as u32).runtime(), lse, group, shape, scale,
+            params, bounded, false, config,
+        );
+    }
+}
+
+/// Sixteen queries: `S = Q Kᵀ`, `P = exp(S')`, `O = P V / rowsum(P)`.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn attend_block<V: DeviceVariant>(
+    q_chip: Chip,
+    keys: &Operand,
+    values: &Operand,
+    head: u32,
+    block: u32,
+    lse: &mut [f32],
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] bounded: bool,
+    #[comptime] whole: bool,
+    #[comptime] config: PlaneConfig,
+) {
+    let half = comptime!(config.half);
+    let tiles = comptime!(config.key_tiles());
+    let row = block * comptime!(ROWS as u32) + lane_row();
+    let q = rows16(q_chip, head, block, comptime!(config.key_units()), false, whole);
+
+    let mut scores = Sequence::<F4>::new();
+    #[unroll]
+    for tile in 0..tiles {
+        // Keys that do not exist start from minus infinity, which costs no instruction.
+        let ragged = comptime!((tile + 1) * COLS > config.keys && !config.scales_first());
+        let start = if comptime!(ragged) { no_key(tile, config) } else { F4::new(0.0f32) };
+        let product = dot(&q, &keys.block(tile / 2), comptime!(tile % 2), start, half);
+        scores.push(modify_tile::<V>(product, row, tile, group, shape, scale, params, config));
+    }
+
+    // exp(x - m) = 2^(x c - m c)
+    let factor = if comptime!(config.scales_first()) { LOG2_E.runtime() } else { scale * LOG2_E };
+    let mut upper = 0.0f32.runtime();
+    let mut lower = 0.0f32.runtime();
+    if comptime!(!bounded) {
+        let (u, l) = row_max(&scores, config);
+        upper = u * factor;
+        lower = l * factor;
+    }
+    let mut upper_sum = 0.0f32.runtime();
+    let mut lower_sum = 0.0f32.runtime();
+    let mut sums = zeros(comptime!(config.value_units()));
+    let mut rounded_sum = zeros(1usize);
+    let ones = ones(half);
+    #[unroll]
+    for key_block in 0..comptime!(config.key_blocks()) {
+        let mut weights = Sequence::<u32>::new();
+        #[unroll]
+        for part in 0..2usize {
+            let tile = comptime!(2 * key_block + part);
+            if comptime!(tile < tiles) {
+                let s = scores[tile];
+                let a = ex2(fma(s.extract(0usize), factor, -upper));
+                let b = ex2(fma(s.extract(1usize), factor, -upper));
+                let c = ex2(fma(s.extract(2usize), factor, -lower));
+                let d = ex2(fma(s.extract(3usize), factor, -lower));
+                upper_sum += a + b;
+                lower_sum += c + d;
+                push_packed(&mut weights, cells(a, b, c, d), half);
+            }
+        }
+        add_product(&mut sums, 0usize, &weights, &values.block(key_block), half);
+        if comptime!(bounded) {
+            add_product(&mut rounded_sum, 0usize, &weights, &ones, half);
+        }
+    }
+    upper_sum = quad_sum(upper_sum);
+    lower_sum = quad_sum(lower_sum);
+    // Means are taken over the weights as they were multiplied. Where the largest is exactly 1,
+    // rounding hardly changes their sum; where no maximum was subtracted, it does.
+    let mut upper_total = upper_sum;
+    let mut lower_total = lower_sum;
+    if comptime!(bounded) {
+        let totals = rounded_sum[0];
+        upper_total = totals.extract(0usize);
+        lower_total = totals.extract(2usize);
+    }
+    store16(
+        &sums,
+        0usize,
+        comptime!(config.value_units()),
+        q_chip,
+        head,
+        block,
+        normaliser(upper_total, config),
+        normaliser(lower_total, config),
+        whole,
+        half,
+    );
+
+    // Four lanes know of a row; the first writes row `g`, the second row `g + 8`.
+    let second = UNIT_POS_PLANE % 2 == 1;
+    let mine = row + select(second, 8u32, 0u32);
+    if UNIT_POS_PLANE % 4 < 2 && mine < comptime!(config.queries as u32) {
+        let sum = select(second, lower_sum, upper_sum);
+        let largest = select(second, lower, upper);
+        lse[group.first_row + mine as usize] = (lg2(sum) + largest) * LN_2;
+    }
+}
+
+/// The variant's stages on one tile of scores, and the ragged edge where it was not there before.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn modify_tile<V: DeviceVariant>(
+    product: F4,
+    row: u32,
+    #[comptime] tile: usize,
+    group: Group,
+    shape: Shape,
+    scale: f32,
+    params: &V::Params,
+    #[comptime] config: PlaneConfig,
+) -> F4 {
+    let ragged = comptime!((tile + 1) * COLS > config.keys);
+    if comptime!(config.scales_first() || config.mask) {
+        let mut modified_tile = F4::empty();
+        #[unroll]
+        for cell in 0..4usize {
+            let query = row + comptime!(cell as u32 / 2 * 8);
+            let key = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
+            let at = Cell { group, shape, query, key };
+            let mut score = product.extract(cell);
+            if comptime!(config.scales_first()) {
+                score *= scale;
+            }
+            score = modified::<V>(score, at, params, comptime!(config.score), comptime!(config.mask));
+            if comptime!(ragged && config.scales_first()) {
+                score = select(key < comptime!(config.keys as u32), score, f32::NEG_INFINITY);
+            }
+            modified_tile.insert(cell, score);
+        }
+        modified_tile
+    } else {
+        product
+    }
+}
+
+/// What a tile with missing keys starts from.
+#[cube]
+fn no_key(#[comptime] tile: usize, #[comptime] config: PlaneConfig) -> F4 {
+    let key = lane_col() + comptime!((tile * COLS) as u32);
+    let keys = comptime!(config.keys as u32);
+    let a = select(key < keys, 0.0f32, f32::NEG_INFINITY);
+    let b = select(key + 1 < keys, 0.0f32, f32::NEG_INFINITY);
+    cells(a, b, a, b)
+}
+
+/// The largest score of this lane's two rows; 0 where every key is masked, so that the weights
+/// then are `exp(-inf) = 0` and not `exp(-inf + inf)`.
+#[cube]
+fn row_max(scores: &Sequence<F4>, #[comptime] config: PlaneConfig) -> (f32, f32) {
+    let first = scores[0usize];
+    let mut upper = max(first.extract(0usize), first.extract(1usize));
+    let mut lower = max(first.extract(2usize), first.extract(3usize));
+    let tiles = scores.len();
+    #[unroll]
+    for tile in 1..tiles {
+        let s = scores[tile];
+        upper = max(upper, max(s.extract(0usize), s.extract(1usize)));
+        lower = max(lower, max(s.extract(2usize), s.extract(3usize)));
+    }
+    upper = quad_max(upper);
+    lower = quad_max(lower);
+    if comptime!(config.mask) {
+        upper = select(upper == f32::NEG_INFINITY, 0.0f32, upper);
+        lower = select(lower == f32::NEG_INFINITY, 0.0f32, lower);
+    }
+    (upper, lower)
+}
+
+/// Over the four lanes that share a row.
+#[cube]
+fn quad_max(x: f32) -> f32 {
+    let y = max(x, plane_shuffle_xor(x, 1u32));
+    max(y, plane_shuffle_xor(y, 2u32))
+}
+
+/// Over the four lanes that share a row.
+#[cube]
+fn quad_sum(x: f32) -> f32 {
+    let y = x + plane_shuffle_xor(x, 1u32);
+    y + plane_shuffle_xor(y, 2u32)
+}
+
+/// A right operand of ones: by it, a product with weights is their sum, in every column.
+#[cube]
+fn ones(#[comptime] half: Half) -> Sequence<u32> {
+    let one = comptime!(half.ones()).runtime();
+    let mut operand = Sequence::<u32>::new();
+    operand.push(one);
+    operand.push(one);
+    operand
+}
+
+/// What turns a sum of weighted values into a mean: 0 where every key was masked.
+#[cube]
+fn normaliser(sum: f32, #[comptime] config: PlaneConfig) -> f32 {
+    if comptime!(config.mask) { select(sum == 0.0f32, 0.0f32, rcp(sum)) } else { rcp(sum) }
+}
+
+/// At least the square of the longest row: its number of pairs times the largest sum of two
+/// neighbouring squares, a little more for their rounding.
+#[cube]
+fn largest_square(rows: &Operand, #[comptime] blocks: usize, #[comptime] config: PlaneConfig) -> f32 {
+    let none = 0x8000_8000u32.runtime();
+    let mut largest = 0u32.runtime();
+    #[unroll]
+    for block in 0..blocks {
+        let registers = rows.block(block);
+        let n = registers.len();
+        #[unroll]
+        for i in 0..n {
+            let x = registers[i];
+            largest = max2(largest, fma2(x, x, none, Half::Bf16), Half::Bf16);
+        }
+    }
+    let pair = f32::reinterpret(largest << 16u32) + f32::reinterpret(largest & 0xFFFF_0000u32);
+    let longest = f32::reinterpret(plane_max_bits(u32::reinterpret(pair)));
+    longest * comptime!(4.04 * config.key_units() as f32).runtime()
+}

@@ -1,0 +1,231 @@
+//! Short sequences on tensor cores: a cube brings the rows of several heads on chip, each plane
+//! computes one head after another and keeps all of its scores in registers.
+//!
+//! Only inputs and results touch memory. Sequence lengths are fixed when a kernel is compiled:
+//! what is ragged about them then costs nothing where it does not occur.
+
+pub mod backward;
+pub mod forward;
+
+use cubecl::prelude::*;
+
+use crate::algorithms::{Group, Shape};
+use crate::tile::chip::{Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
+use crate::tile::fragment::{COLS, ROWS, rows16};
+use crate::tile::half::Half;
+use crate::tile::rows::Layout;
+
+/// What is fixed when a kernel is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PlaneConfig {
+    /// The element type.
+    pub half: Half,
+    /// Length of a query and of a key.
+    pub head_dim: usize,
+    /// Length of a value.
+    pub value_dim: usize,
+    /// Queries of a head.
+    pub queries: usize,
+    /// Keys of a head.
+    pub keys: usize,
+    /// Neighbouring heads of a cube.
+    pub heads: usize,
+    /// Planes of a cube.
+    pub planes: usize,
+    /// Numbers moved at a time between memory and chip.
+    pub width: usize,
+    /// Whether neighbouring heads, rather than neighbouring rows, are neighbours in memory.
+    pub heads_inner: bool,
+    /// Whether the variant changes the score.
+    pub score: bool,
+    /// Whether the variant masks.
+    pub mask: bool,
+    /// Whether the scale is positive, so that a maximum may be taken before scaling.
+    pub positive_scale: bool,
+}
+
+/// Fragments that stay in registers for a whole head, at most.
+const HELD_REGISTERS: usize = 48;
+/// Blocks of rows whose loop is unrolled, at most.
+const UNROLLED_BLOCKS: usize = 4;
+
+/// Whether operands of this many registers are held.
+pub(super) fn held(registers: usize) -> bool {
+    registers <= HELD_REGISTERS
+}
+
+impl PlaneConfig {
+    /// Units of a row of a query or key.
+    pub fn key_units(&self) -> usize {
+        self.head_dim.div_ceil(UNIT_LEN)
+    }
+
+    /// Units of a row of a value.
+    pub fn value_units(&self) -> usize {
+        self.value_dim.div_ceil(UNIT_LEN)
+    }
+
+    /// Blocks of sixteen queries.
+    pub fn query_blocks(&self) -> usize {
+        self.queries.div_ceil(ROWS)
+    }
+
+    /// Blocks of sixteen keys.
+    pub fn key_blocks(&self) -> usize {
+        self.keys.div_ceil(ROWS)
+    }
+
+    /// Tiles of eight keys.
+    pub fn key_tiles(&self) -> usize {
+        self.keys.div_ceil(COLS)
+    }
+
+    /// Tiles of eight queries.
+    pub fn query_tiles(&self) -> usize {
+        self.queries.div_ceil(COLS)
+    }
+
+    /// Whether scores are multiplied by the scale before anything else happens to them, rather
+    /// than as part of the exponential.
+    pub fn scales_first(&self) -> bool {
+        self.score || !self.positive_scale
+    }
+
+    pub(super) fn chip_shape(&self, rows: usize, units: usize) -> ChipShape {
+        ChipShape { rows, units, heads: self.heads }
+    }
+
+    /// Queries on chip, and in their place the output.
+    pub fn query_chip(&self) -> ChipShape {
+        self.chip_shape(self.queries, self.key_units().max(self.value_units()))
+    }
+
+    /// Keys on chip.
+    pub fn key_chip(&self) -> ChipShape {
+        self.chip_shape(self.keys, self.key_units())
+    }
+
+    /// Values on chip.
+    pub fn value_chip(&self) -> ChipShape {
+        self.chip_shape(self.keys, self.value_units())
+    }
+
+    /// Output gradients, or the output, on chip.
+    pub fn out_chip(&self) -> ChipShape {
+        self.chip_shape(self.queries, self.value_units())
+    }
+
+    /// Numbers on chip for each head that the backward pass takes a log-sum-exp from: one for each
+    /// query of each tile.
+    pub fn lse_len(&self) -> usize {
+        self.query_tiles() * COLS
+    }
+
+    /// Shared memory of the forward pass.
+    pub fn forward_bytes(&self) -> usize {
+        let chips = [self.query_chip(), self.key_chip(), self.value_chip()];
+        chips.iter().map(ChipShape::bytes).sum::<usize>() + UNIT_BYTES
+    }
+
+    /// Shared memory of the backward pass.
+    pub fn backward_bytes(&self) -> usize {
+        let queries = self.chip_shape(self.queries, self.key_units());
+        let chips =
+            [queries, self.key_chip(), self.value_chip(), self.out_chip(), self.out_chip()];
+        chips.iter().map(ChipShape::bytes).sum::<usize>()
+            + self.heads * self.lse_len() * 4
+            + UNIT_BYTES
+    }
+
+    pub(super) fn transfer(&self, dim: usize) -> Transfer {
+        Transfer {
+            workers: 32 * self.planes,
+            dim,
+            width: self.width,
+            heads_inner: self.heads_inner,
+        }
+    }
+}
+
+/// The heads of this cube.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub struct Heads {
+    pub batch: usize,
+    pub first: usize,
+}
+
+#[cube]
+impl Heads {
+    /// A cube takes neighbouring heads of one sequence.
+    pub fn of_this_cube(shape: Shape, #[comptime] config: PlaneConfig) -> Heads {
+        let cubes = shape.heads / comptime!(config.heads);
+        Heads { batch: CUBE_POS / cubes, first: CUBE_POS % cubes * comptime!(config.heads) }
+    }
+
+    /// The address of the first head's first row, in a tensor that starts at `tensor`.
+    pub fn start(&self, tensor: u64, layout: Layout) -> u64 {
+        let offset = self.batch * layout.batch + self.first * layout.head;
+        tensor + u64::cast_from(offset) * 2u64
+    }
+
+    /// The `nth` of them.
+    pub fn group(&self, nth: u32, shape: Shape) -> Group {
+        let head = self.first + nth as usize;
+        Group {
+            batch: self.batch,
+            head,
+            kv_head: head,
+            first_row: (self.batch * shape.heads + head) * shape.queries,
+        }
+    }
+}
+
+/// A head's rows as an operand: in registers for good, or read where they are used.
+#[derive(CubeType)]
+pub struct Operand {
+    chip: Chip,
+    head: u32,
+    held: Sequence<Sequence<u32>>,
+    #[cube(comptime)]
+    units: usize,
+    #[cube(comptime)]
+    transposed: bool,
+    #[cube(comptime)]
+    hold: bool,
+}
+
+#[cube]
+impl Operand {
+    /// The rows of `head`.
+    pub fn new(
+        chip: Chip,
+        head: u32,
+        #[comptime] units: usize,
+        #[comptime] transposed: bool,
+        #[comptime] hold: bool,
+    ) -> Operand {
+        let mut held = Sequence::<Sequence<u32>>::new();
+        if comptime!(hold) {
+            let blocks = comptime!(chip.shape.rows.div_ceil(ROWS));
+            #[unroll]
+            for block in 0..blocks {
+                let whole = comptime!((block + 1) * ROWS <= chip.shape.rows);
+                let at = comptime!(block as u32).runtime();
+                held.push(rows16(chip, head, at, units, transposed, whole));
+            }
+        }
+        Operand { chip, head, held, units, transposed, hold }
+    }
+
+    /// Sixteen of them.
+    pub fn block(&self, #[comptime] block: usize) -> Sequence<u32> {
+        if comptime!(self.hold) {
+            self.held[block].clone()
+        } else {
+            let whole = comptime!((block + 1) * ROWS <= self.chip.shape.rows);
+            let at = comptime!(block as u32).runtime();
+            rows16(self.chip, self.head, at, self.units, self.transposed, whole)
+        }
+    }
+}

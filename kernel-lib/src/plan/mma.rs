@@ -1,0 +1,207 @@
+//! Plans of the `mma` lowering: short sequences of 16-bit numbers on tensor cores.
+
+use super::{Algorithm, Lowering, Plan};
+use crate::algorithms::PlaneConfig;
+use crate::device::Device;
+use crate::tile::fragment::{COLS, ROWS};
+use crate::tile::half::Half;
+use crate::{DType, Pass, PlanRefusal, Problem};
+
+/// Registers of a lane that a row's scores may take in the forward pass.
+const SCORE_REGISTERS: usize = 128;
+/// Registers of a lane that an output and the queries it is made of may take.
+const OUTPUT_REGISTERS: usize = 64;
+/// Registers of a lane that `dK` and `dV` may take in the backward pass.
+const D_KEY_REGISTERS: usize = 40;
+/// Registers of a lane that a head's `dQ` may take in the backward pass.
+const D_Q_REGISTERS: usize = 96;
+/// Bytes of a row that the heads of a cube have side by side: two sectors' worth of a line.
+const ROW_BYTES: usize = 128;
+/// From so many groups on, a device is full whatever the size of a cube.
+const MANY_GROUPS: usize = 100_000;
+
+/// A plan that works well without measuring, if tensor cores can run the problem.
+pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
+    half(problem.dtype)?;
+    let units = problem.head_dim.max(problem.value_dim).div_ceil(COLS);
+    // Longer rows are read in fewer, longer pieces; smaller cubes leave more of them to a
+    // multiprocessor, whose loads then overlap with others' work.
+    let wide = problem.pass == Pass::Forward && problem.groups() >= MANY_GROUPS;
+    let row_bytes = if wide { 2 * ROW_BYTES } else { ROW_BYTES };
+    let most = (row_bytes / (units * 16)).max(1);
+    let mut heads = largest_divisor(problem.heads, most);
+    loop {
+        let planes = heads.div_ceil(4).max(2).min(heads);
+        let plan = plan(heads, planes);
+        match plan.check(problem, device) {
+            Ok(()) => return Some(plan),
+            Err(PlanRefusal::SharedMemory { .. }) if heads > 1 => {
+                heads = largest_divisor(problem.heads, heads - 1);
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+fn plan(heads: usize, planes: usize) -> Plan {
+    Plan {
+        algorithm: Algorithm::Resident,
+        lowering: Lowering::Mma,
+        tile_rows: ROWS,
+        tile_cols: COLS,
+        team: 32,
+        teams: planes,
+        heads,
+        block: 0,
+        vector: 8,
+    }
+}
+
+fn largest_divisor(n: usize, most: usize) -> usize {
+    (1..=most.min(n)).rev().find(|d| n.is_multiple_of(*d)).unwrap_or(1)
+}
+
+fn half(dtype: DType) -> Option<Half> {
+    match dtype {
+        DType::F32 => None,
+        DType::F16 => Some(Half::F16),
+        DType::Bf16 => Some(Half::Bf16),
+    }
+}
+
+/// Whether this device can run this problem this way.
+pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(), PlanRefusal> {
+    if !device.tensor_cores {
+        let (parameter, given) = ("tile_rows", plan.tile_rows);
+        return Err(PlanRefusal::Device { parameter, given, needs: "a GPU with tensor cores" });
+    }
+    if half(problem.dtype).is_none() {
+        return Err(PlanRefusal::Problem { what: "f32", needs: "`simt`, which computes in f32" });
+    }
+    if problem.heads != problem.kv_heads {
+        let what = "grouped-query heads";
+        return Err(PlanRefusal::Problem { what, needs: "`simt`: `mma` gives each head a plane" });
+    }
+    if problem.save_scores {
+        let what = "saved scores";
+        return Err(PlanRefusal::Problem { what, needs: "`simt`: `mma` recomputes them" });
+    }
+    for (parameter, given, needed, allowed) in [
+        ("tile_rows", plan.tile_rows, ROWS, "16 in `mma`"),
+        ("tile_cols", plan.tile_cols, COLS, "8 in `mma`"),
+        ("team", plan.team, device.plane, "a plane in `mma`"),
+        ("block", plan.block, 0, "0 in `mma`, which always brings all rows"),
+    ] {
+        if given != needed {
+            return Err(PlanRefusal::Parameter { parameter, given, allowed });
+        }
+    }
+    if plan.algorithm != Algorithm::Resident {
+        let what = "`streaming`";
+        return Err(PlanRefusal::Problem { what, needs: "`simt`" });
+    }
+    if !problem.heads.is_multiple_of(plan.heads) {
+        let allowed = "a divisor of the number of heads in `mma`";
+        return Err(PlanRefusal::Parameter { parameter: "heads", given: plan.heads, allowed });
+    }
+    if plan.teams > plan.heads {
+        let allowed = "at most one plane for each head of a cube in `mma`";
+        return Err(PlanRefusal::Parameter { parameter: "teams", given: plan.teams, allowed });
+    }
+    if plan.vector > 8 {
+        let allowed = "at most 8 (16 bytes) in `mma`";
+        return Err(PlanRefusal::Parameter { parameter: "vector", given: plan.vector, allowed });
+    }
+    let (key_units, value_units) =
+        (problem.head_dim.div_ceil(COLS), problem.value_dim.div_ceil(COLS));
+    let registers = match problem.pass {
+        Pass::Forward => [
+            ("scores of a row", 4 * problem.seq_k.div_ceil(COLS), SCORE_REGISTERS),
+            ("output of a row", 4 * value_units + 2 * key_units, OUTPUT_REGISTERS),
+        ],
+        Pass::Backward => [
+            ("gradients of a head's queries", 4 * problem.seq_q.div_ceil(ROWS) * key_units, D_Q_REGISTERS),
+            ("gradients of keys and values", 4 * (key_units + value_units), D_KEY_REGISTERS),
+        ],
+    };
+    for (what, needed, available) in registers {
+        if needed > available {
+            return Err(PlanRefusal::Registers { what, needed, available });
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of shared memory that a cube needs.
+pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
+    let config = config(plan, problem, plan.vector, true, true);
+    match problem.pass {
+        Pass::Forward => config.forward_bytes(),
+        Pass::Backward => config.backward_bytes(),
+    }
+}
+
+/// Cubes keep their size as far as the number of heads allows.
+pub(super) fn adapted(plan: Plan, to: &Problem, device: &Device) -> Plan {
+    let mut plan = plan;
+    loop {
+        plan.heads = largest_divisor(to.heads, plan.heads);
+        plan.teams = plan.teams.min(plan.heads);
+        match plan.check(to, device) {
+            Err(PlanRefusal::SharedMemory { .. }) if plan.heads > 1 => plan.heads -= 1,
+            _ => return plan,
+        }
+    }
+}
+
+/// Every plan worth trying.
+pub(super) fn space(problem: &Problem, device: &Device) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for heads in (1..=problem.heads.min(32)).filter(|n| problem.heads.is_multiple_of(*n)) {
+        for planes in [1, 2, 4, 8].into_iter().filter(|&planes| planes <= heads) {
+            let plan = plan(heads, planes);
+            if plan.check(problem, device).is_ok() {
+                plans.push(plan);
+            }
+        }
+    }
+    plans
+}
+
+/// What is fixed when a plan's kernels are compiled.
+fn config(
+    plan: &Plan,
+    problem: &Problem,
+    width: usize,
+    heads_inner: bool,
+    positive_scale: bool,
+) -> PlaneConfig {
+    PlaneConfig {
+        // Plans are checked first; for f32 no kernel is made of this.
+        half: half(problem.dtype).unwrap_or(Half::Bf16),
+        head_dim: problem.head_dim,
+        value_dim: problem.value_dim,
+        queries: problem.seq_q,
+        keys: problem.seq_k,
+        heads: plan.heads,
+        planes: plan.teams,
+        width,
+        heads_inner,
+        score: problem.class.changes_score(),
+        mask: problem.class.masks(),
+        positive_scale,
+    }
+}
+
+impl Plan {
+    /// What is fixed when this plan's kernels are compiled, for tensors that lie like this.
+    pub(crate) fn plane_config(
+        &self,
+        problem: &Problem,
+        width: usize,
+        heads_inner: bool,
+        positive_scale: bool,
+    ) -> PlaneConfig {
+        config(self, problem, width, heads_inner, positive_scale)
+    }
+}
