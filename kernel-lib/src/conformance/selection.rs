@@ -159,7 +159,7 @@ fn tensor_cores(device: &Device) -> Vec<Case> {
         (64, 64),
     ];
     const HEADS: [usize; 5] = [1, 2, 3, 4, 16];
-    let dtypes = [DType::Bf16, DType::F16];
+    let dtypes = [DType::Bf16, DType::F16, DType::F32];
     let case = |nth: usize, variant: AnyVariant, (queries, keys), (head_dim, value_dim)| {
         let heads = HEADS[nth % HEADS.len()];
         let size = Size { batch: 2, heads, kv_heads: heads, queries, keys, head_dim, value_dim };
@@ -167,10 +167,10 @@ fn tensor_cores(device: &Device) -> Vec<Case> {
             variant,
             size,
             layout: Layout::ALL[nth / 2 % Layout::ALL.len()],
-            dtype: dtypes[nth % 2],
+            dtype: dtypes[nth % 3],
             plan: PlanPick::TensorCores,
             save_scores: false,
-            scale: [None, None, Some(0.25), Some(-0.4)][nth / 3 % 4],
+            scale: [None, None, Some(0.25), Some(-0.4)][nth / 5 % 4],
             seed: 20_000 + nth as u64,
         }
     };

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use cubecl::cuda::compiler::{CudaBackend, CudaCompilationOptions, CudaCompiler};
 use cubecl::cuda::CudaRuntime;
+use cubecl::cuda::compiler::{CudaBackend, CudaCompilationOptions, CudaCompiler};
 use cubecl::ir::{DeviceProperties, TargetProperties};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -75,9 +75,8 @@ impl Recorder {
         // `create_dummy_kernel` makes what `launch` would run; ours run by `launch_unchecked`.
         definition.settings.execution_mode = ExecutionMode::Unchecked;
         let entry = definition.settings.kernel_name.clone();
-        let compiled = CudaCompiler::new(CudaBackend::Cpp)
-            .compile(definition, &self.options)
-            .map_err(say)?;
+        let compiled =
+            CudaCompiler::new(CudaBackend::Cpp).compile(definition, &self.options).map_err(say)?;
         let (shared_bytes, most) =
             (compiled.shared_memory_size(), self.device.hardware.max_shared_memory_size);
         if shared_bytes > most {

@@ -1,10 +1,10 @@
-//! Plans of the `mma` lowering: short sequences of 16-bit numbers on tensor cores.
+//! Plans of the `mma` lowering: short sequences on tensor cores.
 
 use super::{Algorithm, Lowering, Plan};
 use crate::algorithms::PlaneConfig;
 use crate::device::Device;
 use crate::tile::fragment::{COLS, ROWS};
-use crate::tile::half::Half;
+use crate::tile::half::{Elements, Half};
 use crate::{DType, Pass, PlanRefusal, Problem};
 
 /// Registers of a lane that a row's scores may take in the forward pass.
@@ -22,17 +22,15 @@ const MANY_GROUPS: usize = 100_000;
 
 /// A plan that works well without measuring, if tensor cores can run the problem.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    half(problem.dtype)?;
     let units = problem.head_dim.max(problem.value_dim).div_ceil(COLS);
     // Longer rows are read in fewer, longer pieces; smaller cubes leave more of them to a
     // multiprocessor, whose loads then overlap with others' work.
     let wide = problem.pass == Pass::Forward && problem.groups() >= MANY_GROUPS;
     let row_bytes = if wide { 2 * ROW_BYTES } else { ROW_BYTES };
-    let most = (row_bytes / (units * 16)).max(1);
+    let most = (row_bytes / (units * COLS * problem.dtype.bytes())).max(1);
     let mut heads = largest_divisor(problem.heads, most);
     loop {
-        let planes = heads.div_ceil(4).max(2).min(heads);
-        let plan = plan(heads, planes);
+        let plan = plan(heads, planes(problem, heads), problem.dtype);
         match plan.check(problem, device) {
             Ok(()) => return Some(plan),
             Err(PlanRefusal::SharedMemory { .. }) if heads > 1 => {
@@ -43,7 +41,17 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
     }
 }
 
-fn plan(heads: usize, planes: usize) -> Plan {
+/// Planes for the heads of a cube: few where registers leave room for few, but a head to each
+/// where heads are long.
+fn planes(problem: &Problem, heads: usize) -> usize {
+    let cells = problem.seq_q.div_ceil(ROWS) * problem.head_dim.div_ceil(COLS);
+    match problem.pass {
+        Pass::Backward if cells < 8 => 2.min(heads),
+        _ => 4.min(heads),
+    }
+}
+
+fn plan(heads: usize, planes: usize, dtype: DType) -> Plan {
     Plan {
         algorithm: Algorithm::Resident,
         lowering: Lowering::Mma,
@@ -53,7 +61,7 @@ fn plan(heads: usize, planes: usize) -> Plan {
         teams: planes,
         heads,
         block: 0,
-        vector: 8,
+        vector: widest(dtype),
     }
 }
 
@@ -61,12 +69,17 @@ fn largest_divisor(n: usize, most: usize) -> usize {
     (1..=most.min(n)).rev().find(|d| n.is_multiple_of(*d)).unwrap_or(1)
 }
 
-fn half(dtype: DType) -> Option<Half> {
+fn elements(dtype: DType) -> Elements {
     match dtype {
-        DType::F32 => None,
-        DType::F16 => Some(Half::F16),
-        DType::Bf16 => Some(Half::Bf16),
+        DType::F32 => Elements::Single,
+        DType::F16 => Elements::Half(Half::F16),
+        DType::Bf16 => Elements::Half(Half::Bf16),
     }
+}
+
+/// Elements of 16 bytes.
+fn widest(dtype: DType) -> usize {
+    16 / dtype.bytes()
 }
 
 /// Whether this device can run this problem this way.
@@ -74,9 +87,6 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
     if !device.tensor_cores {
         let (parameter, given) = ("tile_rows", plan.tile_rows);
         return Err(PlanRefusal::Device { parameter, given, needs: "a GPU with tensor cores" });
-    }
-    if half(problem.dtype).is_none() {
-        return Err(PlanRefusal::Problem { what: "f32", needs: "`simt`, which computes in f32" });
     }
     if problem.heads != problem.kv_heads {
         let what = "grouped-query heads";
@@ -108,8 +118,8 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
         let allowed = "at most one plane for each head of a cube in `mma`";
         return Err(PlanRefusal::Parameter { parameter: "teams", given: plan.teams, allowed });
     }
-    if plan.vector > 8 {
-        let allowed = "at most 8 (16 bytes) in `mma`";
+    if plan.vector > widest(problem.dtype) {
+        let allowed = "at most 16 bytes in `mma`";
         return Err(PlanRefusal::Parameter { parameter: "vector", given: plan.vector, allowed });
     }
     let (key_units, value_units) =
@@ -159,7 +169,7 @@ pub(super) fn space(problem: &Problem, device: &Device) -> Vec<Plan> {
     let mut plans = Vec::new();
     for heads in (1..=problem.heads.min(32)).filter(|n| problem.heads.is_multiple_of(*n)) {
         for planes in [1, 2, 4, 8].into_iter().filter(|&planes| planes <= heads) {
-            let plan = plan(heads, planes);
+            let plan = plan(heads, planes, problem.dtype);
             if plan.check(problem, device).is_ok() {
                 plans.push(plan);
             }
@@ -177,8 +187,7 @@ fn config(
     positive_scale: bool,
 ) -> PlaneConfig {
     PlaneConfig {
-        // Plans are checked first; for f32 no kernel is made of this.
-        half: half(problem.dtype).unwrap_or(Half::Bf16),
+        elements: elements(problem.dtype),
         head_dim: problem.head_dim,
         value_dim: problem.value_dim,
         queries: problem.seq_q,

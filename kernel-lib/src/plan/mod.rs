@@ -29,7 +29,8 @@ pub enum Algorithm {
 pub enum Lowering {
     /// Plain units, exact `f32` arithmetic.
     Simt,
-    /// Planes and tensor cores: products of 16-bit numbers, summed in `f32`.
+    /// Planes and tensor cores: products of 16-bit numbers, summed in `f32`. An `f32` is taken as
+    /// the sum of three such numbers, which keeps its precision.
     Mma,
 }
 

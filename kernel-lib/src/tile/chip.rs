@@ -8,7 +8,11 @@
 
 use cubecl::prelude::*;
 
-use super::ptx::{copy_half, copy_out, cp_async, zero_shared};
+use super::half::{Elements, split};
+use super::ptx::{
+    F4, copy_half, copy_out, cp_async, load_global, load_global_x4, store_shared, store_shared_half,
+    zero_shared,
+};
 use super::rows::Layout;
 
 /// The bytes of a unit: eight 16-bit numbers, a row of an 8x8 matrix.
@@ -25,6 +29,8 @@ pub struct ChipShape {
     pub units: usize,
     /// Heads side by side.
     pub heads: usize,
+    /// Numbers that make an element; each has a matrix of its own.
+    pub terms: usize,
 }
 
 impl ChipShape {
@@ -33,9 +39,14 @@ impl ChipShape {
         (self.heads * self.units | 1) * UNIT_BYTES
     }
 
+    /// Bytes of all rows of one term.
+    pub fn term_bytes(&self) -> usize {
+        self.rows * self.pitch()
+    }
+
     /// Bytes of all rows.
     pub fn bytes(&self) -> usize {
-        self.rows * self.pitch()
+        self.terms * self.term_bytes()
     }
 }
 
@@ -56,9 +67,11 @@ pub struct Chip {
 pub struct Transfer {
     /// Units that share the work.
     pub workers: usize,
-    /// Numbers of a row of one head in memory.
+    /// What is moved.
+    pub elements: Elements,
+    /// Elements of a row of one head in memory.
     pub dim: usize,
-    /// Numbers moved at a time: 1, 2, 4 or 8.
+    /// Elements moved at a time: 1, 2, 4 or, of 16 bits, 8.
     pub width: usize,
     /// Whether neighbouring heads, rather than neighbouring rows, are neighbours in memory.
     pub heads_inner: bool,
@@ -74,6 +87,11 @@ struct Piece {
 }
 
 impl Transfer {
+    /// Bytes of a vector in memory.
+    fn bytes(&self) -> usize {
+        self.width * self.elements.bytes()
+    }
+
     /// Vectors of a row of one head, padding included.
     fn parts(&self, shape: &ChipShape) -> usize {
         shape.units * UNIT_LEN / self.width
@@ -86,12 +104,20 @@ impl Transfer {
 
     /// Whether every worker has a vector to move in this step.
     fn is_full(&self, step: usize, shape: &ChipShape, parts: usize) -> bool {
-        (step + 1) * self.workers <= shape.rows * shape.heads * parts
+        if self.heads_inner {
+            return (step + 1) * self.workers <= shape.rows * shape.heads * parts;
+        }
+        let (each, planes) = ((shape.rows * parts).div_ceil(32), self.workers / 32);
+        (step % each + 1) * 32 <= shape.rows * parts && (step / each + 1) * planes <= shape.heads
     }
 
-    /// Vectors that a worker moves.
+    /// Vectors that a worker moves, at most.
     fn steps(&self, shape: &ChipShape, parts: usize) -> usize {
-        (shape.rows * shape.heads * parts).div_ceil(self.workers)
+        if self.heads_inner {
+            return (shape.rows * shape.heads * parts).div_ceil(self.workers);
+        }
+        let planes = self.workers / 32;
+        (shape.rows * parts).div_ceil(32) * shape.heads.div_ceil(planes)
     }
 }
 
@@ -119,10 +145,11 @@ fn piece(
         let column = index % across;
         Piece { head: column / parts, row: index / across, part: column % parts }
     } else {
-        let down = comptime!(shape.rows as u32 * parts);
-        let index = UNIT_POS + step * workers;
-        let place = index % down;
-        Piece { head: index / down, row: place / parts, part: place % parts }
+        // A plane takes a head, and as many steps as its rows need.
+        let each = comptime!((shape.rows as u32 * parts).div_ceil(32));
+        let place = UNIT_POS % 32 + step % each * 32;
+        let head = UNIT_POS / 32 + step / each * comptime!(workers / 32);
+        Piece { head, row: place / parts, part: place % parts }
     }
 }
 
@@ -139,7 +166,7 @@ fn exists(
     } else if comptime!(transfer.heads_inner) {
         piece.row < comptime!(shape.rows as u32)
     } else {
-        piece.head < comptime!(shape.heads as u32)
+        piece.row < comptime!(shape.rows as u32) && piece.head < comptime!(shape.heads as u32)
     }
 }
 
@@ -179,19 +206,42 @@ impl Chip {
         #[comptime] transfer: Transfer,
     ) {
         let shape = comptime!(self.shape);
-        let bytes = comptime!(2 * transfer.width);
         let parts = comptime!(transfer.parts(&shape));
         let real = comptime!(transfer.real_parts());
         let piece = piece(step, shape, parts, transfer);
         if exists(piece, certain, shape, transfer) {
-            let to = self.row(piece.head, piece.row) + piece.part * comptime!(bytes as u32);
+            let to = self.row(piece.head, piece.row)
+                + piece.part * comptime!((transfer.width * 2) as u32);
             if comptime!(real == parts) {
-                bring_piece(to, from, piece, layout, transfer);
+                self.bring_piece(to, from, piece, layout, transfer);
             } else if piece.part < comptime!(real as u32) {
-                bring_piece(to, from, piece, layout, transfer);
+                self.bring_piece(to, from, piece, layout, transfer);
             } else {
-                zero_shared(to, bytes);
+                #[unroll]
+                for term in 0..comptime!(shape.terms) {
+                    let term_to = to + comptime!((term * shape.term_bytes()) as u32);
+                    zero_shared(term_to, comptime!(transfer.width * 2));
+                }
             }
+        }
+    }
+
+    fn bring_piece(
+        &self,
+        to: u32,
+        from: u64,
+        piece: Piece,
+        layout: Layout,
+        #[comptime] transfer: Transfer,
+    ) {
+        let shape = comptime!(self.shape);
+        let address = from + byte_offset(piece, layout, transfer);
+        if comptime!(transfer.elements == Elements::Single) {
+            store_split(to, shape, load_some(address, comptime!(transfer.width)), transfer);
+        } else if comptime!(transfer.width == 1) {
+            copy_half(to, address);
+        } else {
+            cp_async(to, address, comptime!(transfer.bytes()));
         }
     }
 
@@ -222,29 +272,61 @@ impl Chip {
         #[comptime] transfer: Transfer,
     ) {
         let shape = comptime!(self.shape);
-        let bytes = comptime!(2 * transfer.width);
         let parts = comptime!(transfer.real_parts());
         let piece = piece(step, shape, parts, transfer);
         if exists(piece, certain, shape, transfer) {
-            let from = self.row(piece.head, piece.row) + piece.part * comptime!(bytes as u32);
-            copy_out(to + byte_offset(piece, layout, transfer), from, bytes);
+            let first = piece.part * comptime!(transfer.width as u32);
+            let row = self.row(piece.head, piece.row);
+            let from = if comptime!(transfer.elements == Elements::Single) {
+                row + single_offset(first, shape)
+            } else {
+                row + first * 2
+            };
+            copy_out(to + byte_offset(piece, layout, transfer), from, comptime!(transfer.bytes()));
         }
     }
 }
 
+/// Where element `first` of a row of `f32` results lies: the first four of each eight in the
+/// unit of the first term, the others in that of the second.
 #[cube]
-fn bring_piece(
-    to: u32,
-    from: u64,
-    piece: Piece,
-    layout: Layout,
-    #[comptime] transfer: Transfer,
-) {
-    let address = from + byte_offset(piece, layout, transfer);
-    if comptime!(transfer.width == 1) {
-        copy_half(to, address);
+pub fn single_offset(first: u32, #[comptime] shape: ChipShape) -> u32 {
+    first / 8 * comptime!(UNIT_BYTES as u32)
+        + first / 4 % 2 * comptime!(shape.term_bytes() as u32)
+        + first % 4 * 4
+}
+
+/// One, two or four neighbouring elements.
+#[cube]
+fn load_some(from: u64, #[comptime] width: usize) -> F4 {
+    if comptime!(width == 4) {
+        load_global_x4(from)
     } else {
-        cp_async(to, address, comptime!(2 * transfer.width));
+        let mut x = F4::new(0.0f32);
+        #[unroll]
+        for i in 0..width {
+            x.insert(i, load_global(from + comptime!(4 * i as u64)));
+        }
+        x
+    }
+}
+
+/// Writes one, two or four neighbouring elements, as terms.
+#[cube]
+fn store_split(to: u32, #[comptime] shape: ChipShape, x: F4, #[comptime] transfer: Transfer) {
+    let low = split(x.extract(0usize), x.extract(1usize), transfer.elements);
+    let high = split(x.extract(2usize), x.extract(3usize), transfer.elements);
+    #[unroll]
+    for term in 0..comptime!(shape.terms) {
+        let term_to = to + comptime!((term * shape.term_bytes()) as u32);
+        if comptime!(transfer.width == 1) {
+            store_shared_half(term_to, low[term]);
+        } else {
+            store_shared(term_to, low[term]);
+            if comptime!(transfer.width == 4) {
+                store_shared(term_to + 4, high[term]);
+            }
+        }
     }
 }
 
@@ -255,5 +337,5 @@ fn byte_offset(piece: Piece, layout: Layout, #[comptime] transfer: Transfer) -> 
     // Vectors are cut from rows without gaps.
     let along = if comptime!(transfer.width == 1) { part * layout.dim } else { part };
     let offset = piece.head as usize * layout.head + piece.row as usize * layout.seq + along;
-    u64::cast_from(offset) * 2u64
+    u64::cast_from(offset) * comptime!(transfer.elements.bytes() as u64)
 }

@@ -12,9 +12,11 @@
 
 use cubecl::prelude::*;
 
-use super::chip::{Chip, UNIT_BYTES};
-use super::half::Half;
-use super::ptx::{F4, ldmatrix_x2, ldmatrix_x4, mma_k8, mma_k16, pack, store_shared};
+use super::chip::{Chip, UNIT_BYTES, single_offset};
+use super::half::{Elements, Half, split};
+use super::ptx::{
+    F4, ldmatrix_x2, ldmatrix_x4, mma_k8, mma_k16, pack, store_shared, store_shared_pair,
+};
 
 /// Rows of a tile.
 pub const ROWS: usize = 16;
@@ -43,27 +45,33 @@ pub fn rows16(
     #[comptime] units: usize,
     #[comptime] transposed: bool,
     #[comptime] whole: bool,
-) -> Sequence<u32> {
-    let mut registers = Sequence::<u32>::new();
+) -> Sequence<Sequence<u32>> {
+    let mut terms = Sequence::<Sequence<u32>>::new();
     let row = block * comptime!(ROWS as u32) + UNIT_POS_PLANE % 16;
     let start = chip.row(head, row);
     #[unroll]
-    for pair in 0..comptime!(units.div_ceil(2)) {
-        let unit = start + comptime!((2 * pair * UNIT_BYTES) as u32);
-        if comptime!(2 * pair + 1 < units) {
-            let address = unit + UNIT_POS_PLANE / 16 * comptime!(UNIT_BYTES as u32);
-            let x = ldmatrix_x4(existing(address, row, chip, whole), transposed);
-            registers.push(x.extract(0usize));
-            registers.push(x.extract(1usize));
-            registers.push(x.extract(2usize));
-            registers.push(x.extract(3usize));
-        } else {
-            let x = ldmatrix_x2(existing(unit, row, chip, whole), transposed);
-            registers.push(x.extract(0usize));
-            registers.push(x.extract(1usize));
+    for term in 0..comptime!(chip.shape.terms) {
+        let mut registers = Sequence::<u32>::new();
+        let first = start + comptime!((term * chip.shape.term_bytes()) as u32);
+        #[unroll]
+        for pair in 0..comptime!(units.div_ceil(2)) {
+            let unit = first + comptime!((2 * pair * UNIT_BYTES) as u32);
+            if comptime!(2 * pair + 1 < units) {
+                let address = unit + UNIT_POS_PLANE / 16 * comptime!(UNIT_BYTES as u32);
+                let x = ldmatrix_x4(existing(address, row, chip, whole), transposed);
+                registers.push(x.extract(0usize));
+                registers.push(x.extract(1usize));
+                registers.push(x.extract(2usize));
+                registers.push(x.extract(3usize));
+            } else {
+                let x = ldmatrix_x2(existing(unit, row, chip, whole), transposed);
+                registers.push(x.extract(0usize));
+                registers.push(x.extract(1usize));
+            }
         }
+        terms.push(registers);
     }
-    registers
+    terms
 }
 
 #[cube]
@@ -119,29 +127,35 @@ impl Chain {
 /// `A Bᵀ + c`, a 16x8 tile of it: `a`'s rows against rows `8 part..8 part + 8` of `b`.
 #[cube]
 pub fn dot(
-    a: &Sequence<u32>,
-    b: &Sequence<u32>,
+    a: &Sequence<Sequence<u32>>,
+    b: &Sequence<Sequence<u32>>,
     #[comptime] part: usize,
     c: F4,
-    #[comptime] half: Half,
+    #[comptime] elements: Elements,
 ) -> F4 {
     let mut chain = Chain::new();
-    chain_dot(&mut chain, a, b, part);
-    chain.add_to(c, half)
+    chain_dot(&mut chain, a, b, part, elements);
+    chain.add_to(c, comptime!(elements.half()))
 }
 
 /// The products of [`dot`], appended to a chain.
 #[cube]
 pub fn chain_dot(
     chain: &mut Chain,
-    a: &Sequence<u32>,
-    b: &Sequence<u32>,
+    a: &Sequence<Sequence<u32>>,
+    b: &Sequence<Sequence<u32>>,
     #[comptime] part: usize,
+    #[comptime] elements: Elements,
 ) {
-    let registers = a.len();
+    let products = comptime!(elements.products());
     #[unroll]
-    for unit in 0..comptime!(registers / 2) {
-        chain.then(a[2 * unit], a[2 * unit + 1], b[2 * unit + part]);
+    for product in 0..comptime!(products.len()) {
+        let (i, j) = comptime!(products[product]);
+        let registers = a[i].len();
+        #[unroll]
+        for unit in 0..comptime!(registers / 2) {
+            chain.then(a[i][2 * unit], a[i][2 * unit + 1], b[j][2 * unit + part]);
+        }
     }
 }
 
@@ -151,29 +165,59 @@ pub fn chain_dot(
 pub fn add_product(
     sums: &mut Array<F4>,
     #[comptime] first: usize,
-    a: &Sequence<u32>,
-    b: &Sequence<u32>,
-    #[comptime] half: Half,
+    a: &Sequence<Sequence<u32>>,
+    b: &Sequence<Sequence<u32>>,
+    #[comptime] elements: Elements,
 ) {
-    let registers = a.len();
-    let units = b.len();
+    let half = comptime!(elements.half());
+    let products = comptime!(elements.products());
     #[unroll]
-    for unit in 0..comptime!(units / 2) {
-        let at = comptime!(first + unit);
-        if comptime!(registers == 4) {
-            sums[at] =
-                mma_k16(a[0usize], a[1usize], a[2usize], a[3usize], b[2 * unit], b[2 * unit + 1], sums[at], half);
-        } else {
-            sums[at] = mma_k8(a[0usize], a[1usize], b[2 * unit], sums[at], half);
+    for product in 0..comptime!(products.len()) {
+        let (i, j) = comptime!(products[product]);
+        let registers = a[i].len();
+        let units = b[j].len();
+        #[unroll]
+        for unit in 0..comptime!(units / 2) {
+            let at = comptime!(first + unit);
+            let b0 = b[j][2 * unit];
+            if comptime!(registers == 4) {
+                let b1 = b[j][2 * unit + 1];
+                sums[at] = mma_k16(
+                    a[i][0usize], a[i][1usize], a[i][2usize], a[i][3usize], b0, b1, sums[at], half,
+                );
+            } else {
+                sums[at] = mma_k8(a[i][0usize], a[i][1usize], b0, sums[at], half);
+            }
         }
     }
 }
 
+/// The left operand of a product, of no result yet.
+#[cube]
+pub fn empty_operand(#[comptime] elements: Elements) -> Sequence<Sequence<u32>> {
+    let mut operand = Sequence::<Sequence<u32>>::new();
+    #[unroll]
+    for _ in 0..comptime!(elements.terms()) {
+        operand.push(Sequence::<u32>::new());
+    }
+    operand
+}
+
 /// Appends a result to the left operand of a product.
 #[cube]
-pub fn push_packed(operand: &mut Sequence<u32>, cells: F4, #[comptime] half: Half) {
-    operand.push(pack(cells.extract(0usize), cells.extract(1usize), half));
-    operand.push(pack(cells.extract(2usize), cells.extract(3usize), half));
+pub fn push_result(
+    operand: &mut Sequence<Sequence<u32>>,
+    cells: F4,
+    #[comptime] elements: Elements,
+) {
+    let upper = split(cells.extract(0usize), cells.extract(1usize), elements);
+    let lower = split(cells.extract(2usize), cells.extract(3usize), elements);
+    #[unroll]
+    for term in 0..comptime!(elements.terms()) {
+        let registers = operand.index_mut(term);
+        registers.push(upper[term]);
+        registers.push(lower[term]);
+    }
 }
 
 /// Zeros for `n` results.
@@ -212,28 +256,38 @@ pub fn store16(
     upper: f32,
     lower: f32,
     #[comptime] whole: bool,
-    #[comptime] half: Half,
+    #[comptime] elements: Elements,
 ) {
     let row = block * comptime!(ROWS as u32) + lane_row();
-    let at = chip.row(head, row) + lane_col() * 2;
+    let rows = comptime!(chip.shape.rows as u32);
+    let at = chip.row(head, row);
     let below = comptime!((8 * chip.shape.pitch()) as u32);
     #[unroll]
     for unit in 0..units {
         let x = sums[comptime!(first + unit)];
-        let a = pack(x.extract(0usize) * upper, x.extract(1usize) * upper, half);
-        let b = pack(x.extract(2usize) * lower, x.extract(3usize) * lower, half);
-        let to = at + comptime!((unit * UNIT_BYTES) as u32);
+        let (a, b) = (x.extract(0usize) * upper, x.extract(1usize) * upper);
+        let (c, d) = (x.extract(2usize) * lower, x.extract(3usize) * lower);
+        let col = lane_col() + comptime!((unit * COLS) as u32);
         if comptime!(whole) {
-            store_shared(to, a);
-            store_shared(to + below, b);
+            store_two(at, a, b, col, chip, elements);
+            store_two(at + below, c, d, col, chip, elements);
         } else {
-            let rows = comptime!(chip.shape.rows as u32);
             if row < rows {
-                store_shared(to, a);
+                store_two(at, a, b, col, chip, elements);
             }
             if row + 8 < rows {
-                store_shared(to + below, b);
+                store_two(at + below, c, d, col, chip, elements);
             }
         }
+    }
+}
+
+/// Two neighbouring elements of a row of results.
+#[cube]
+fn store_two(row: u32, a: f32, b: f32, col: u32, chip: Chip, #[comptime] elements: Elements) {
+    if comptime!(elements == Elements::Single) {
+        store_shared_pair(row + single_offset(col, chip.shape), a, b);
+    } else {
+        store_shared(row + col * 2, pack(a, b, comptime!(elements.half())));
     }
 }

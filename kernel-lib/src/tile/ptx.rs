@@ -213,6 +213,22 @@ pub fn cp_async_wait() {
     gpu_asm!("cp.async.wait_all;");
 }
 
+/// One `f32` from global memory that nobody writes.
+#[cube]
+pub fn load_global(from: u64) -> f32 {
+    let x: f32;
+    gpu_asm!("ld.global.nc.f32 {x}, [{from}];", x = out(_) x, from = in(_) val::<u64>(from), options(pure, nomem));
+    x
+}
+
+/// Four neighbouring `f32` from global memory that nobody writes.
+#[cube]
+pub fn load_global_x4(from: u64) -> F4 {
+    let x: F4;
+    gpu_asm!("ld.global.nc.v4.f32 {x}, [{from}];", x = out(_) x, from = in(_) val::<u64>(from), options(pure, nomem));
+    x
+}
+
 /// Copies one 16-bit number from global to shared memory.
 #[cube]
 pub fn copy_half(to: u32, from: u64) {
@@ -263,6 +279,24 @@ pub fn zero_shared(to: u32, #[comptime] bytes: usize) {
 #[cube]
 pub fn store_shared(to: u32, x: u32) {
     gpu_asm!("st.shared.b32 [{to}], {x};", to = in(_) val::<u32>(to), x = in(_) val::<u32>(x));
+}
+
+/// Writes the lower half of a register to shared memory.
+#[cube]
+pub fn store_shared_half(to: u32, x: u32) {
+    gpu_asm!(
+        "{{ .reg .b16 low, high; mov.b32 {{low, high}}, {x}; st.shared.b16 [{to}], low; }}",
+        to = in(_) val::<u32>(to), x = in(_) val::<u32>(x)
+    );
+}
+
+/// Writes two neighbouring `f32` to shared memory, at a multiple of 8 bytes.
+#[cube]
+pub fn store_shared_pair(to: u32, x: f32, y: f32) {
+    gpu_asm!(
+        "st.shared.v2.f32 [{to}], {{{x}, {y}}};",
+        to = in(_) val::<u32>(to), x = in(_) val::<f32>(x), y = in(_) val::<f32>(y)
+    );
 }
 
 /// Writes one `f32` to shared memory.

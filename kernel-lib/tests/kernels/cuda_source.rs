@@ -105,10 +105,9 @@ fn what_cannot_run_is_refused_by_name() {
     let problem = problem(Pass::Forward, 42, 8);
     let sm = Sm::Sm80;
     let rule = Plan::rule(&problem, &sm.device());
-    let sources =
-        |plan: &Plan, variant: &AnyVariant| {
-            cuda_sources(&problem, plan, variant, MemoryOrder::Bshd, sm)
-        };
+    let sources = |plan: &Plan, variant: &AnyVariant| {
+        cuda_sources(&problem, plan, variant, MemoryOrder::Bshd, sm)
+    };
     let error = sources(&Plan { teams: 5000, ..rule }, &plain()).expect_err("too many units");
     assert!(matches!(error, CudaSourceError::Plan { .. }), "{error}");
     assert!(error.to_string().contains("sm_80"), "{error}");

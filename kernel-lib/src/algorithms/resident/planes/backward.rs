@@ -19,9 +19,11 @@ use crate::algorithms::{GradientLayouts, Group, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
-    COLS, Chain, ROWS, add_product, cells, chain_dot, dot, lane_col, lane_row, push_packed, rows16,
-    store16, zeros,
+    COLS, Chain, ROWS, add_product, cells, chain_dot, dot, empty_operand, lane_col, lane_row,
+    push_result, rows16, store16, zeros,
 };
+use crate::tile::rows::Layout;
+use crate::tile::half::Elements;
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, load_shared_pair, movmatrix,
     neg2, shared_address, store_shared_f32, zero_shared,
@@ -63,7 +65,12 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     let v_start = k_start + comptime!(keys.bytes() as u32);
     let d_start = v_start + comptime!(values.bytes() as u32);
     let o_start = d_start + comptime!(outputs.bytes() as u32);
-    let lse_start = o_start + comptime!(outputs.bytes() as u32);
+    let lse_start = if comptime!(config.keeps_delta()) {
+        o_start
+    } else {
+        o_start + comptime!(outputs.bytes() as u32)
+    };
+    let delta_start = lse_start + comptime!((config.heads * config.row_len() * 4) as u32);
     let chips = Chips {
         q: Chip { start: q_start, zeros, shape: queries },
         k: Chip { start: k_start, zeros, shape: keys },
@@ -71,21 +78,31 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
         d_out: Chip { start: d_start, zeros, shape: outputs },
         out: Chip { start: o_start, zeros, shape: outputs },
         lse: lse_start,
+        delta: delta_start,
     };
 
     let heads = Heads::of_this_cube(shape, config);
     if UNIT_POS == 0 {
         zero_shared(zeros, UNIT_BYTES);
     }
+    let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
     let to_values = comptime!(config.transfer(config.value_dim));
-    chips.q.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q), layouts.q, to_keys);
-    let d_out_start = heads.start(global_address::<Vector<F, W>>(d_out.as_ptr()), gradients.out);
+    chips.q.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements), layouts.q, to_keys);
+    let d_out_start = heads.start(global_address::<Vector<F, W>>(d_out.as_ptr()), gradients.out, elements);
     chips.d_out.bring(d_out_start, gradients.out, to_values);
-    chips.out.bring(heads.start(global_address::<Vector<F, W>>(out.as_ptr()), layouts.out), layouts.out, to_values);
-    chips.k.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k), layouts.k, to_keys);
-    chips.v.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v), layouts.v, to_values);
+    if comptime!(!config.keeps_delta()) {
+        let out_start = heads.start(global_address::<Vector<F, W>>(out.as_ptr()), layouts.out, elements);
+        chips.out.bring(out_start, layouts.out, to_values);
+    }
+    chips.k.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements), layouts.k, to_keys);
+    chips.v.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements), layouts.v, to_values);
     bring_lse(lse_start, lse, heads, shape, config);
+    if comptime!(config.keeps_delta()) {
+        bring_delta::<F, W>(
+            delta_start, out, d_out, layouts.out, gradients.out, heads, config,
+        );
+    }
     cp_async_wait();
     sync_cube();
 
@@ -96,11 +113,11 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
         head += comptime!(config.planes as u32);
     }
     sync_cube();
-    let d_q_start = heads.start(global_address_mut::<Vector<F, W>>(d_q.as_mut_ptr()), gradients.q);
+    let d_q_start = heads.start(global_address_mut::<Vector<F, W>>(d_q.as_mut_ptr()), gradients.q, elements);
     chips.q.take_out(d_q_start, gradients.q, to_keys);
-    let d_k_start = heads.start(global_address_mut::<Vector<F, W>>(d_k.as_mut_ptr()), gradients.k);
+    let d_k_start = heads.start(global_address_mut::<Vector<F, W>>(d_k.as_mut_ptr()), gradients.k, elements);
     chips.k.take_out(d_k_start, gradients.k, to_keys);
-    let d_v_start = heads.start(global_address_mut::<Vector<F, W>>(d_v.as_mut_ptr()), gradients.v);
+    let d_v_start = heads.start(global_address_mut::<Vector<F, W>>(d_v.as_mut_ptr()), gradients.v, elements);
     chips.v.take_out(d_v_start, gradients.v, to_values);
 }
 
@@ -115,6 +132,8 @@ struct Chips {
     out: Chip,
     /// Shared address of `-lse · log2(e)`, one for each query of each tile.
     lse: u32,
+    /// Shared address of `-Δ`, likewise, where it is kept.
+    delta: u32,
 }
 
 /// Brings the log-sum-exps of this cube's heads, as the exponential takes them.
@@ -126,26 +145,74 @@ fn bring_lse(
     shape: Shape,
     #[comptime] config: PlaneConfig,
 ) {
-    let each = comptime!(config.lse_len() as u32);
-    let all = comptime!((config.heads * config.lse_len()) as u32);
+    let each = comptime!(config.row_len() as u32);
+    let all = comptime!((config.heads * config.row_len()) as u32);
     let workers = comptime!(32 * config.planes as u32);
     let steps = comptime!(all.div_ceil(workers));
     let first_row = (heads.batch * shape.heads + heads.first) * shape.queries;
+    // All reads before the first write, so that they wait for memory together.
+    let mut values = Sequence::<f32>::new();
+    #[unroll]
+    for step in 0..steps {
+        let at = min(UNIT_POS + comptime!(step * workers), comptime!(all - 1));
+        let query = at % each;
+        let existing = min(query, comptime!(config.queries as u32 - 1));
+        let row = first_row + (at / each) as usize * shape.queries + existing as usize;
+        let mut x = lse[row] * (-LOG2_E);
+        if comptime!(config.mask) {
+            // Where every key is masked: weights are then exp(-inf - 0) = 0.
+            x = select(x == f32::INFINITY, 0.0f32, x);
+        }
+        values.push(select(query == existing, x, -NO_QUERY));
+    }
     #[unroll]
     for step in 0..steps {
         let at = UNIT_POS + comptime!(step * workers);
-        let query = at % each;
-        let head = at / each;
+        if comptime!((step + 1) * workers <= all) {
+            store_shared_f32(to + at * 4, values[comptime!(step as usize)]);
+        } else if at < all {
+            store_shared_f32(to + at * 4, values[comptime!(step as usize)]);
+        }
+    }
+}
+
+/// Computes `Δ = rowsum(dO ∘ O)` for this cube's heads.
+#[cube]
+fn bring_delta<F: Float, W: Size>(
+    to: u32,
+    out: &[Vector<F, W>],
+    d_out: &[Vector<F, W>],
+    out_layout: Layout,
+    d_out_layout: Layout,
+    heads: Heads,
+    #[comptime] config: PlaneConfig,
+) {
+    let each = comptime!(config.row_len() as u32);
+    let all = comptime!((config.heads * config.row_len()) as u32);
+    let workers = comptime!(32 * config.planes as u32);
+    let width = W::value();
+    let queries = comptime!(config.queries);
+    #[unroll]
+    for step in 0..comptime!(all.div_ceil(workers)) {
+        let at = UNIT_POS + comptime!(step * workers);
         if at < all {
-            let mut x = (-NO_QUERY).runtime();
-            if query < comptime!(config.queries as u32) {
-                x = lse[first_row + head as usize * shape.queries + query as usize] * (-LOG2_E);
-                if comptime!(config.mask) {
-                    // Where every key is masked: weights are then exp(-inf - 0) = 0.
-                    x = select(x == f32::INFINITY, 0.0f32, x);
-                }
+            let query = (at % each) as usize;
+            let head = heads.first + (at / each) as usize;
+            let out_rows = out_layout.rows::<W>(heads.batch, head, queries);
+            let d_out_rows = d_out_layout.rows::<W>(heads.batch, head, queries);
+            let mut sum = Vector::<f32, W>::new(0.0f32);
+            #[unroll]
+            for chunk in 0..comptime!(config.value_dim / width) {
+                let o = Vector::<f32, W>::cast_from(out[out_rows.at(query, chunk)]);
+                let d = Vector::<f32, W>::cast_from(d_out[d_out_rows.at(query, chunk)]);
+                sum = fma(o, d, sum);
             }
-            store_shared_f32(to + at * 4, x);
+            let mut delta = 0.0f32.runtime();
+            #[unroll]
+            for w in 0..width {
+                delta -= sum.extract(w);
+            }
+            store_shared_f32(to + at * 4, select(query < queries, delta, 0.0f32));
         }
     }
 }
@@ -173,7 +240,8 @@ fn differentiate<V: DeviceVariant>(
 ) {
     let key_units = comptime!(config.key_units());
     let value_units = comptime!(config.value_units());
-    let hold = comptime!(held(config.query_blocks() * (4 * key_units + 6 * value_units)));
+    let registers = comptime!(config.query_blocks() * (4 * key_units + 6 * value_units));
+    let hold = comptime!(held(registers * config.elements.terms()));
     let queries = QuerySide {
         q: Operand::new(chips.q, head, key_units, false, hold),
         q_transposed: Operand::new(chips.q, head, key_units, true, hold),
@@ -181,7 +249,8 @@ fn differentiate<V: DeviceVariant>(
         d_out_transposed: Operand::new(chips.d_out, head, value_units, true, hold),
         out: Operand::new(chips.out, head, value_units, false, hold),
     };
-    let lse = chips.lse + head * comptime!(4 * config.lse_len() as u32);
+    let rows = head * comptime!(4 * config.row_len() as u32);
+    let (lse, delta) = (chips.lse + rows, chips.delta + rows);
     let mut d_q = zeros(comptime!(config.query_blocks() * key_units));
     let blocks = comptime!(config.key_blocks());
     let whole = comptime!(config.keys / ROWS);
@@ -190,13 +259,13 @@ fn differentiate<V: DeviceVariant>(
         for block in 0..whole {
             let at = comptime!(block as u32).runtime();
             key_block::<V>(
-                &mut d_q, &queries, lse, chips, head, at, group, shape, scale, params, true, config,
+                &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, true, config,
             );
         }
     } else {
         for block in 0..comptime!(whole as u32).runtime() {
             key_block::<V>(
-                &mut d_q, &queries, lse, chips, head, block, group, shape, scale, params, true,
+                &mut d_q, &queries, lse, delta, chips, head, block, group, shape, scale, params, true,
                 config,
             );
         }
@@ -204,7 +273,7 @@ fn differentiate<V: DeviceVariant>(
     if comptime!(whole < blocks) {
         let at = comptime!(whole as u32).runtime();
         key_block::<V>(
-            &mut d_q, &queries, lse, chips, head, at, group, shape, scale, params, false, config,
+            &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, false, config,
         );
     }
     #[unroll]
@@ -221,7 +290,7 @@ fn differentiate<V: DeviceVariant>(
             scale,
             scale,
             whole,
-            config.half,
+            config.elements,
         );
     }
 }
@@ -233,6 +302,7 @@ fn key_block<V: DeviceVariant>(
     d_q: &mut Array<F4>,
     queries: &QuerySide,
     lse: u32,
+    delta: u32,
     chips: Chips,
     head: u32,
     block: u32,
@@ -243,7 +313,7 @@ fn key_block<V: DeviceVariant>(
     #[comptime] whole: bool,
     #[comptime] config: PlaneConfig,
 ) {
-    let half = comptime!(config.half);
+    let elements = comptime!(config.elements);
     let key_units = comptime!(config.key_units());
     let value_units = comptime!(config.value_units());
     let row = block * comptime!(ROWS as u32) + lane_row();
@@ -256,50 +326,55 @@ fn key_block<V: DeviceVariant>(
     for query_block in 0..comptime!(config.query_blocks()) {
         let q = queries.q.block(query_block);
         let d_out = queries.d_out.block(query_block);
-        let out = queries.out.block(query_block);
-        let mut weights = Sequence::<u32>::new();
-        let mut d_scores = Sequence::<u32>::new();
+        let mut weights = empty_operand(elements);
+        let mut d_scores = empty_operand(elements);
         #[unroll]
         for part in 0..2usize {
             let tile = comptime!(2 * query_block + part);
             if comptime!(tile < config.query_tiles()) {
                 let start = no_keys(row, comptime!(whole || config.scales_first()), config);
-                let raw = dot(&k, &q, part, start, half);
-                let d_weight = d_weight(&v, &d_out, &out, part, config);
+                let raw = dot(&k, &q, part, start, elements);
+                let d_weight = if comptime!(config.keeps_delta()) {
+                    let minus_delta = tile_columns(delta, tile);
+                    let (a, b) = (minus_delta.extract(0usize), minus_delta.extract(1usize));
+                    dot(&v, &d_out, part, cells(a, b, a, b), elements)
+                } else {
+                    d_weight(&v, &d_out, &queries.out.block(query_block), part, config)
+                };
                 let (p, d_s) = score_gradient::<V>(
                     raw, d_weight, row, tile, lse, group, shape, scale, params, whole, config,
                 );
-                push_packed(&mut weights, p, half);
-                push_packed(&mut d_scores, d_s, half);
+                push_result(&mut weights, p, elements);
+                push_result(&mut d_scores, d_s, elements);
             }
         }
-        add_product(&mut d_v, 0usize, &weights, &queries.d_out_transposed.block(query_block), half);
-        add_product(&mut d_k, 0usize, &d_scores, &queries.q_transposed.block(query_block), half);
+        add_product(&mut d_v, 0usize, &weights, &queries.d_out_transposed.block(query_block), elements);
+        add_product(&mut d_k, 0usize, &d_scores, &queries.q_transposed.block(query_block), elements);
         let first = comptime!(query_block * key_units);
-        add_product(d_q, first, &transposed(&d_scores), &k_transposed, half);
+        add_product(d_q, first, &transposed(&d_scores, elements), &k_transposed, elements);
     }
-    store16(&d_v, 0usize, value_units, chips.v, head, block, 1.0f32, 1.0f32, whole, half);
-    store16(&d_k, 0usize, key_units, chips.k, head, block, scale, scale, whole, half);
+    store16(&d_v, 0usize, value_units, chips.v, head, block, 1.0f32, 1.0f32, whole, elements);
+    store16(&d_k, 0usize, key_units, chips.k, head, block, scale, scale, whole, elements);
 }
 
 /// `dPᵀ - Δ`, a 16x8 tile of it.
 #[cube]
 fn d_weight(
-    v: &Sequence<u32>,
-    d_out: &Sequence<u32>,
-    out: &Sequence<u32>,
+    v: &Sequence<Sequence<u32>>,
+    d_out: &Sequence<Sequence<u32>>,
+    out: &Sequence<Sequence<u32>>,
     #[comptime] part: usize,
     #[comptime] config: PlaneConfig,
 ) -> F4 {
-    let half = comptime!(config.half);
+    let half = comptime!(config.elements.half());
     let minus = comptime!(half.minus_ones()).runtime();
     let none = 0x8000_8000u32.runtime();
     let mut chain = Chain::new();
-    chain_dot(&mut chain, v, d_out, part);
+    chain_dot(&mut chain, v, d_out, part, config.elements);
     #[unroll]
     for unit in 0..comptime!(config.value_units()) {
-        let d = d_out[2 * unit + part];
-        let o = out[2 * unit + part];
+        let d = d_out[0usize][2 * unit + part];
+        let o = out[0usize][2 * unit + part];
         let high = fma2(d, o, none, half);
         let low = fma2(d, o, neg2(high, half), half);
         chain.then(minus, minus, high);
@@ -324,7 +399,7 @@ fn score_gradient<V: DeviceVariant>(
     #[comptime] whole: bool,
     #[comptime] config: PlaneConfig,
 ) -> (F4, F4) {
-    let minus_lse = load_shared_pair(lse + (lane_col() + comptime!((tile * COLS) as u32)) * 4);
+    let minus_lse = tile_columns(lse, tile);
     let factor = if comptime!(config.scales_first()) { LOG2_E.runtime() } else { scale * LOG2_E };
     let mut weights = F4::empty();
     let mut gradients = F4::empty();
@@ -353,6 +428,12 @@ fn score_gradient<V: DeviceVariant>(
     (weights, gradients)
 }
 
+/// This lane's two columns of a tile of queries.
+#[cube]
+fn tile_columns(rows: u32, #[comptime] tile: usize) -> Vector<f32, Const<2>> {
+    load_shared_pair(rows + (lane_col() + comptime!((tile * COLS) as u32)) * 4)
+}
+
 /// What a tile starts from in which some rows, keys, may not exist: minus infinity there.
 #[cube]
 fn no_keys(row: u32, #[comptime] none: bool, #[comptime] config: PlaneConfig) -> F4 {
@@ -369,20 +450,29 @@ fn no_keys(row: u32, #[comptime] none: bool, #[comptime] config: PlaneConfig) ->
 /// The left operand of a product, transposed: sixteen rows by eight or sixteen columns become as
 /// many rows, the other way round in sixteen columns.
 #[cube]
-fn transposed(operand: &Sequence<u32>) -> Sequence<u32> {
-    let mut result = Sequence::<u32>::new();
-    let n = operand.len();
-    result.push(movmatrix(operand[0usize]));
-    if comptime!(n == 4) {
-        result.push(movmatrix(operand[2usize]));
-        result.push(movmatrix(operand[1usize]));
-        result.push(movmatrix(operand[3usize]));
-    } else {
-        // Queries 8 to 15 do not exist.
-        let nothing = 0u32.runtime();
-        result.push(nothing);
-        result.push(movmatrix(operand[1usize]));
-        result.push(nothing);
+fn transposed(
+    operand: &Sequence<Sequence<u32>>,
+    #[comptime] elements: Elements,
+) -> Sequence<Sequence<u32>> {
+    let mut terms = Sequence::<Sequence<u32>>::new();
+    #[unroll]
+    for term in 0..comptime!(elements.terms()) {
+        let x = &operand[term];
+        let n = x.len();
+        let mut result = Sequence::<u32>::new();
+        result.push(movmatrix(x[0usize]));
+        if comptime!(n == 4) {
+            result.push(movmatrix(x[2usize]));
+            result.push(movmatrix(x[1usize]));
+            result.push(movmatrix(x[3usize]));
+        } else {
+            // Queries 8 to 15 do not exist.
+            let nothing = 0u32.runtime();
+            result.push(nothing);
+            result.push(movmatrix(x[1usize]));
+            result.push(nothing);
+        }
+        terms.push(result);
     }
-    result
+    terms
 }

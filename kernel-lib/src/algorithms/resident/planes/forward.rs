@@ -10,9 +10,10 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, push_packed, rows16, store16, zeros,
+    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result,
+    rows16, store16, zeros,
 };
-use crate::tile::half::Half;
+use crate::tile::half::{Elements, Half};
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, lg2, max2, plane_max_bits,
     rcp, shared_address,
@@ -53,11 +54,12 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
     if UNIT_POS == 0 {
         crate::tile::ptx::zero_shared(zeros, UNIT_BYTES);
     }
+    let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
     let to_values = comptime!(config.transfer(config.value_dim));
-    q_chip.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q), layouts.q, to_keys);
-    k_chip.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k), layouts.k, to_keys);
-    v_chip.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v), layouts.v, to_values);
+    q_chip.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements), layouts.q, to_keys);
+    k_chip.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements), layouts.k, to_keys);
+    v_chip.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements), layouts.v, to_values);
     cp_async_wait();
     sync_cube();
 
@@ -68,7 +70,7 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
         head += comptime!(config.planes as u32);
     }
     sync_cube();
-    let out_start = heads.start(global_address_mut::<Vector<F, W>>(out.as_mut_ptr()), layouts.out);
+    let out_start = heads.start(global_address_mut::<Vector<F, W>>(out.as_mut_ptr()), layouts.out, elements);
     q_chip.take_out(out_start, layouts.out, to_values);
 }
 
@@ -88,13 +90,14 @@ fn attend<V: DeviceVariant>(
     #[comptime] config: PlaneConfig,
 ) {
     let units = comptime!(config.key_units());
-    let hold_keys = comptime!(held(config.key_blocks() * 2 * units));
-    let hold_values = comptime!(held(config.key_blocks() * 2 * config.value_units()));
+    let terms = comptime!(config.elements.terms());
+    let hold_keys = comptime!(held(config.key_blocks() * 2 * units * terms));
+    let hold_values = comptime!(held(config.key_blocks() * 2 * config.value_units() * terms));
     let keys = Operand::new(k_chip, head, units, false, hold_keys);
     let values = Operand::new(v_chip, head, comptime!(config.value_units()), true, hold_values);
     // A bound on the scores that is cheaper than their maximum. It knows nothing of what a
     // variant adds to them, and f16 has no range to spare.
-    if comptime!(config.half == Half::Bf16 && !config.scales_first() && hold_keys) {
+    if comptime!(config.elements.half() == Half::Bf16 && !config.scales_first() && hold_keys) {
         let queries = Operand::new(q_chip, head, units, false, false);
         let factor = scale * LOG2_E;
         let bound = largest_square(&queries, comptime!(config.query_blocks()), config)
@@ -177,7 +180,7 @@ fn attend_block<V: DeviceVariant>(
     #[comptime] whole: bool,
     #[comptime] config: PlaneConfig,
 ) {
-    let half = comptime!(config.half);
+    let elements = comptime!(config.elements);
     let tiles = comptime!(config.key_tiles());
     let row = block * comptime!(ROWS as u32) + lane_row();
     let q = rows16(q_chip, head, block, comptime!(config.key_units()), false, whole);
@@ -188,7 +191,7 @@ fn attend_block<V: DeviceVariant>(
         // Keys that do not exist start from minus infinity, which costs no instruction.
         let ragged = comptime!((tile + 1) * COLS > config.keys && !config.scales_first());
         let start = if comptime!(ragged) { no_key(tile, config) } else { F4::new(0.0f32) };
-        let product = dot(&q, &keys.block(tile / 2), comptime!(tile % 2), start, half);
+        let product = dot(&q, &keys.block(tile / 2), comptime!(tile % 2), start, elements);
         scores.push(modify_tile::<V>(product, row, tile, group, shape, scale, params, config));
     }
 
@@ -204,11 +207,14 @@ fn attend_block<V: DeviceVariant>(
     let mut upper_sum = 0.0f32.runtime();
     let mut lower_sum = 0.0f32.runtime();
     let mut sums = zeros(comptime!(config.value_units()));
+    // Means are taken over the weights as they are multiplied. Where the largest is exactly 1,
+    // rounding hardly changes their sum; where no maximum was subtracted, it does.
+    let sums_rounded = comptime!(bounded && config.elements != Elements::Single);
     let mut rounded_sum = zeros(1usize);
-    let ones = ones(half);
+    let ones = ones(comptime!(elements.half()));
     #[unroll]
     for key_block in 0..comptime!(config.key_blocks()) {
-        let mut weights = Sequence::<u32>::new();
+        let mut weights = empty_operand(elements);
         #[unroll]
         for part in 0..2usize {
             let tile = comptime!(2 * key_block + part);
@@ -220,21 +226,19 @@ fn attend_block<V: DeviceVariant>(
                 let d = ex2(fma(s.extract(3usize), factor, -lower));
                 upper_sum += a + b;
                 lower_sum += c + d;
-                push_packed(&mut weights, cells(a, b, c, d), half);
+                push_result(&mut weights, cells(a, b, c, d), elements);
             }
         }
-        add_product(&mut sums, 0usize, &weights, &values.block(key_block), half);
-        if comptime!(bounded) {
-            add_product(&mut rounded_sum, 0usize, &weights, &ones, half);
+        add_product(&mut sums, 0usize, &weights, &values.block(key_block), elements);
+        if comptime!(sums_rounded) {
+            add_product(&mut rounded_sum, 0usize, &weights, &ones, elements);
         }
     }
     upper_sum = quad_sum(upper_sum);
     lower_sum = quad_sum(lower_sum);
-    // Means are taken over the weights as they were multiplied. Where the largest is exactly 1,
-    // rounding hardly changes their sum; where no maximum was subtracted, it does.
     let mut upper_total = upper_sum;
     let mut lower_total = lower_sum;
-    if comptime!(bounded) {
+    if comptime!(sums_rounded) {
         let totals = rounded_sum[0];
         upper_total = totals.extract(0usize);
         lower_total = totals.extract(2usize);
@@ -249,7 +253,7 @@ fn attend_block<V: DeviceVariant>(
         normaliser(upper_total, config),
         normaliser(lower_total, config),
         whole,
-        half,
+        elements,
     );
 
     // Four lanes know of a row; the first writes row `g`, the second row `g + 8`.
@@ -348,11 +352,13 @@ fn quad_sum(x: f32) -> f32 {
 
 /// A right operand of ones: by it, a product with weights is their sum, in every column.
 #[cube]
-fn ones(#[comptime] half: Half) -> Sequence<u32> {
+fn ones(#[comptime] half: Half) -> Sequence<Sequence<u32>> {
     let one = comptime!(half.ones()).runtime();
-    let mut operand = Sequence::<u32>::new();
-    operand.push(one);
-    operand.push(one);
+    let mut registers = Sequence::<u32>::new();
+    registers.push(one);
+    registers.push(one);
+    let mut operand = Sequence::<Sequence<u32>>::new();
+    operand.push(registers);
     operand
 }
 
@@ -370,15 +376,16 @@ fn largest_square(rows: &Operand, #[comptime] blocks: usize, #[comptime] config:
     let mut largest = 0u32.runtime();
     #[unroll]
     for block in 0..blocks {
+        // Of an `f32`, the first term is all but its last 16 bits.
         let registers = rows.block(block);
-        let n = registers.len();
+        let n = registers[0usize].len();
         #[unroll]
         for i in 0..n {
-            let x = registers[i];
+            let x = registers[0usize][i];
             largest = max2(largest, fma2(x, x, none, Half::Bf16), Half::Bf16);
         }
     }
     let pair = f32::reinterpret(largest << 16u32) + f32::reinterpret(largest & 0xFFFF_0000u32);
     let longest = f32::reinterpret(plane_max_bits(u32::reinterpret(pair)));
-    longest * comptime!(4.04 * config.key_units() as f32).runtime()
+    longest * comptime!(4.1 * config.key_units() as f32).runtime()
 }

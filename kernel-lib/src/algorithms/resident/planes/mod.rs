@@ -12,14 +12,14 @@ use cubecl::prelude::*;
 use crate::algorithms::{Group, Shape};
 use crate::tile::chip::{Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
 use crate::tile::fragment::{COLS, ROWS, rows16};
-use crate::tile::half::Half;
+use crate::tile::half::Elements;
 use crate::tile::rows::Layout;
 
 /// What is fixed when a kernel is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PlaneConfig {
     /// The element type.
-    pub half: Half,
+    pub elements: Elements,
     /// Length of a query and of a key.
     pub head_dim: usize,
     /// Length of a value.
@@ -92,7 +92,7 @@ impl PlaneConfig {
     }
 
     pub(super) fn chip_shape(&self, rows: usize, units: usize) -> ChipShape {
-        ChipShape { rows, units, heads: self.heads }
+        ChipShape { rows, units, heads: self.heads, terms: self.elements.terms() }
     }
 
     /// Queries on chip, and in their place the output.
@@ -115,10 +115,15 @@ impl PlaneConfig {
         self.chip_shape(self.queries, self.value_units())
     }
 
-    /// Numbers on chip for each head that the backward pass takes a log-sum-exp from: one for each
-    /// query of each tile.
-    pub fn lse_len(&self) -> usize {
+    /// Numbers on chip for each head that the backward pass takes a log-sum-exp or a `Δ` from: one
+    /// for each query of each tile.
+    pub fn row_len(&self) -> usize {
         self.query_tiles() * COLS
+    }
+
+    /// Whether `Δ` is computed ahead and kept on chip, rather than from the output by tensor cores.
+    pub fn keeps_delta(&self) -> bool {
+        self.elements == Elements::Single
     }
 
     /// Shared memory of the forward pass.
@@ -130,16 +135,16 @@ impl PlaneConfig {
     /// Shared memory of the backward pass.
     pub fn backward_bytes(&self) -> usize {
         let queries = self.chip_shape(self.queries, self.key_units());
-        let chips =
-            [queries, self.key_chip(), self.value_chip(), self.out_chip(), self.out_chip()];
-        chips.iter().map(ChipShape::bytes).sum::<usize>()
-            + self.heads * self.lse_len() * 4
-            + UNIT_BYTES
+        let chips = [queries, self.key_chip(), self.value_chip(), self.out_chip()];
+        let rows = self.heads * self.row_len() * 4;
+        let rest = if self.keeps_delta() { rows } else { self.out_chip().bytes() };
+        chips.iter().map(ChipShape::bytes).sum::<usize>() + rest + rows + UNIT_BYTES
     }
 
     pub(super) fn transfer(&self, dim: usize) -> Transfer {
         Transfer {
             workers: 32 * self.planes,
+            elements: self.elements,
             dim,
             width: self.width,
             heads_inner: self.heads_inner,
@@ -164,9 +169,9 @@ impl Heads {
     }
 
     /// The address of the first head's first row, in a tensor that starts at `tensor`.
-    pub fn start(&self, tensor: u64, layout: Layout) -> u64 {
+    pub fn start(&self, tensor: u64, layout: Layout, #[comptime] elements: Elements) -> u64 {
         let offset = self.batch * layout.batch + self.first * layout.head;
-        tensor + u64::cast_from(offset) * 2u64
+        tensor + u64::cast_from(offset) * comptime!(elements.bytes() as u64)
     }
 
     /// The `nth` of them.
@@ -186,7 +191,7 @@ impl Heads {
 pub struct Operand {
     chip: Chip,
     head: u32,
-    held: Sequence<Sequence<u32>>,
+    held: Sequence<Sequence<Sequence<u32>>>,
     #[cube(comptime)]
     units: usize,
     #[cube(comptime)]
@@ -205,7 +210,7 @@ impl Operand {
         #[comptime] transposed: bool,
         #[comptime] hold: bool,
     ) -> Operand {
-        let mut held = Sequence::<Sequence<u32>>::new();
+        let mut held = Sequence::<Sequence<Sequence<u32>>>::new();
         if comptime!(hold) {
             let blocks = comptime!(chip.shape.rows.div_ceil(ROWS));
             #[unroll]
@@ -219,7 +224,7 @@ impl Operand {
     }
 
     /// Sixteen of them.
-    pub fn block(&self, #[comptime] block: usize) -> Sequence<u32> {
+    pub fn block(&self, #[comptime] block: usize) -> Sequence<Sequence<u32>> {
         if comptime!(self.hold) {
             self.held[block].clone()
         } else {
