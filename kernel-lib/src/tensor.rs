@@ -65,6 +65,12 @@ impl Strided {
         1 + self.shape.iter().zip(self.strides).map(|(n, s)| (n - 1) * s).sum::<usize>()
     }
 
+    /// Whether the heads of a sequence, and their rows, follow one another without a gap.
+    pub(crate) fn heads_are_gapless(&self) -> bool {
+        let [_, _, seq, dim] = self.shape;
+        self.strides[1..] == [seq * dim, dim, 1]
+    }
+
     /// Checks that the memory is large enough for shape and strides.
     pub(crate) fn check(&self, name: &'static str) -> Result<(), AttentionError> {
         let needed = self.extent() * self.dtype.bytes();

@@ -18,6 +18,7 @@ use crate::cuda_source::Recorder;
 use crate::device::Device;
 use crate::language::Variant;
 use crate::plan::{Algorithm, Lowering};
+use crate::tile::chip::Arrangement;
 use crate::tile::rows::LayoutLaunch;
 use crate::{DType, Plan, Problem, Strided};
 
@@ -122,9 +123,16 @@ impl Call<'_> {
     }
 
     fn plane_config(&self, others: &[&Strided]) -> PlaneConfig {
-        let [_, head, seq, _] = self.q.strides;
-        let heads_inner = head < seq;
-        self.plan.plane_config(&self.problem, self.vector(others), heads_inner, self.scale > 0.0)
+        let tensors = [self.q, self.k, self.v, self.out];
+        let mut tensors = tensors.iter().chain(others);
+        let arrangement = if self.q.strides[1] < self.q.strides[2] {
+            Arrangement::SideBySide
+        } else if tensors.all(|tensor| tensor.heads_are_gapless()) {
+            Arrangement::Gapless
+        } else {
+            Arrangement::OneByOne
+        };
+        self.plan.plane_config(&self.problem, self.vector(others), arrangement, self.scale > 0.0)
     }
 
     /// Tasks of a kernel in which a team owns rows of `rows`.

@@ -133,7 +133,7 @@ fn compare(case: &Case, inputs: &Inputs, results: Results) -> Vec<Comparison> {
                 let math = math.as_ref().map(|(out, _)| out);
                 (&forward.out, like_math(&forward.out, math, magnitudes.out))
             }
-            "lse" => (&forward.lse, allowed_lse(&forward.lse)),
+            "lse" => (&forward.lse, allowed_lse(&forward.lse, case.dtype)),
             "scores" => (&forward.scores, allowed_f32(&forward.scores, magnitudes.scores)),
             "dq" => {
                 let math = math_gradients.map(|gradients| &gradients.q);

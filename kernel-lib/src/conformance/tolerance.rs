@@ -8,8 +8,9 @@
 //!   `1e-6 · m` is allowed instead if that is more, `m` the largest sum of the terms' magnitudes.
 //! - **f16 and bf16**: `max|x - ref| <= 2 · max|math - ref| + ulp(max|ref|)`, `math` the same
 //!   computation in PyTorch's math back end at that element type; or again `1e-6 · m`.
-//! - **log-sum-exp and saved scores** are `f32` whatever the element type and follow its rule; a
-//!   log-sum-exp is measured against at least 1, since it may well be 0.
+//! - **saved scores** are `f32` whatever the element type and follow its rule.
+//! - **log-sum-exp**: likewise in f32, measured against at least 1, since it may well be 0. At 16 bits
+//!   the weights that are summed may be rounded to the element type, as they are for the output.
 //!
 //! NaN, and an infinity where the reference has another value, are infinitely far away.
 
@@ -96,9 +97,13 @@ pub(super) fn allowed_f32(reference: &HostTensor, magnitude: f64) -> f64 {
     (RELATIVE_F32 * reference.max_abs()).max(CANCELLATION * magnitude)
 }
 
-/// What a log-sum-exp may differ by.
-pub(super) fn allowed_lse(reference: &HostTensor) -> f64 {
-    RELATIVE_F32 * reference.max_abs().max(1.0)
+/// What a log-sum-exp may differ by: at 16 bits, what rounding the weights may change of their sum.
+pub(super) fn allowed_lse(reference: &HostTensor, dtype: DType) -> f64 {
+    let rounding = match dtype {
+        DType::F32 => RELATIVE_F32,
+        DType::F16 | DType::Bf16 => dtype.epsilon() / 2.0,
+    };
+    rounding * reference.max_abs().max(1.0)
 }
 
 /// What a result may differ by, given that of the math back end.

@@ -2,6 +2,7 @@
 
 mod any;
 mod compose;
+pub mod math;
 mod position;
 mod registry;
 mod variant;

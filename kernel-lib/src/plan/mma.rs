@@ -3,6 +3,7 @@
 use super::{Algorithm, Lowering, Plan};
 use crate::algorithms::PlaneConfig;
 use crate::device::Device;
+use crate::tile::chip::Arrangement;
 use crate::tile::fragment::{COLS, ROWS};
 use crate::tile::half::{Elements, Half};
 use crate::{DType, Pass, PlanRefusal, Problem};
@@ -22,10 +23,16 @@ const MANY_GROUPS: usize = 100_000;
 
 /// A plan that works well without measuring, if tensor cores can run the problem.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    let units = problem.head_dim.max(problem.value_dim).div_ceil(COLS);
+    let longer = problem.head_dim.max(problem.value_dim);
+    // Measured on an H200: half of each product would be padding, six times over.
+    if problem.dtype == DType::F32 && longer <= COLS / 2 {
+        return None;
+    }
+    let units = longer.div_ceil(COLS);
     // Longer rows are read in fewer, longer pieces; smaller cubes leave more of them to a
     // multiprocessor, whose loads then overlap with others' work.
-    let wide = problem.pass == Pass::Forward && problem.groups() >= MANY_GROUPS;
+    let wide = elements(problem.dtype) == Elements::Single
+        || problem.pass == Pass::Forward && problem.groups() >= MANY_GROUPS;
     let row_bytes = if wide { 2 * ROW_BYTES } else { ROW_BYTES };
     let most = (row_bytes / (units * COLS * problem.dtype.bytes())).max(1);
     let mut heads = largest_divisor(problem.heads, most);
@@ -46,7 +53,7 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
 fn planes(problem: &Problem, heads: usize) -> usize {
     let cells = problem.seq_q.div_ceil(ROWS) * problem.head_dim.div_ceil(COLS);
     match problem.pass {
-        Pass::Backward if cells < 8 => 2.min(heads),
+        Pass::Backward if cells < 4 && problem.dtype != DType::F32 => 2.min(heads),
         _ => 4.min(heads),
     }
 }
@@ -144,11 +151,15 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
 
 /// Bytes of shared memory that a cube needs.
 pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
-    let config = config(plan, problem, plan.vector, true, true);
-    match problem.pass {
-        Pass::Forward => config.forward_bytes(),
-        Pass::Backward => config.backward_bytes(),
-    }
+    // Padding differs a little between arrangements; a plan serves all of them.
+    let bytes = |arrangement| {
+        let config = config(plan, problem, plan.vector, arrangement, true);
+        match problem.pass {
+            Pass::Forward => config.forward_bytes(),
+            Pass::Backward => config.backward_bytes(),
+        }
+    };
+    bytes(Arrangement::SideBySide).max(bytes(Arrangement::OneByOne))
 }
 
 /// Cubes keep their size as far as the number of heads allows.
@@ -183,7 +194,7 @@ fn config(
     plan: &Plan,
     problem: &Problem,
     width: usize,
-    heads_inner: bool,
+    arrangement: Arrangement,
     positive_scale: bool,
 ) -> PlaneConfig {
     PlaneConfig {
@@ -195,7 +206,7 @@ fn config(
         heads: plan.heads,
         planes: plan.teams,
         width,
-        heads_inner,
+        arrangement,
         score: problem.class.changes_score(),
         mask: problem.class.masks(),
         positive_scale,
@@ -208,9 +219,9 @@ impl Plan {
         &self,
         problem: &Problem,
         width: usize,
-        heads_inner: bool,
+        arrangement: Arrangement,
         positive_scale: bool,
     ) -> PlaneConfig {
-        config(self, problem, width, heads_inner, positive_scale)
+        config(self, problem, width, arrangement, positive_scale)
     }
 }

@@ -31,17 +31,45 @@ pub struct ChipShape {
     pub heads: usize,
     /// Numbers that make an element; each has a matrix of its own.
     pub terms: usize,
+    /// How heads lie.
+    pub arrangement: Arrangement,
+}
+
+/// How the heads of a cube lie, in memory and on chip alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrangement {
+    /// A row holds all heads: `[seq, heads, dim]`.
+    SideBySide,
+    /// A head's rows, then the next head's: `[heads, seq, dim]`.
+    OneByOne,
+    /// So, and without a gap between any two rows.
+    Gapless,
 }
 
 impl ChipShape {
     /// Bytes from one row to the next: an odd number of units.
     pub fn pitch(&self) -> usize {
-        (self.heads * self.units | 1) * UNIT_BYTES
+        let units = match self.arrangement {
+            Arrangement::SideBySide => self.heads * self.units,
+            Arrangement::OneByOne | Arrangement::Gapless => self.units,
+        };
+        (units | 1) * UNIT_BYTES
+    }
+
+    /// Bytes from one head to the next.
+    fn head_bytes(&self) -> usize {
+        match self.arrangement {
+            Arrangement::SideBySide => self.units * UNIT_BYTES,
+            Arrangement::OneByOne | Arrangement::Gapless => self.rows * self.pitch(),
+        }
     }
 
     /// Bytes of all rows of one term.
     pub fn term_bytes(&self) -> usize {
-        self.rows * self.pitch()
+        match self.arrangement {
+            Arrangement::SideBySide => self.rows * self.pitch(),
+            Arrangement::OneByOne | Arrangement::Gapless => self.heads * self.head_bytes(),
+        }
     }
 
     /// Bytes of all rows.
@@ -73,8 +101,6 @@ pub struct Transfer {
     pub dim: usize,
     /// Elements moved at a time: 1, 2, 4 or, of 16 bits, 8.
     pub width: usize,
-    /// Whether neighbouring heads, rather than neighbouring rows, are neighbours in memory.
-    pub heads_inner: bool,
 }
 
 /// Where one vector of a transfer is.
@@ -102,9 +128,15 @@ impl Transfer {
         self.dim / self.width
     }
 
+    /// Whether memory and chip hold the same numbers in the same order.
+    fn is_flat(&self, shape: &ChipShape) -> bool {
+        let gapless = shape.arrangement == Arrangement::Gapless;
+        gapless && self.dim == shape.units * UNIT_LEN && shape.pitch() == shape.units * UNIT_BYTES
+    }
+
     /// Whether every worker has a vector to move in this step.
     fn is_full(&self, step: usize, shape: &ChipShape, parts: usize) -> bool {
-        if self.heads_inner {
+        if shape.arrangement == Arrangement::SideBySide || self.is_flat(shape) {
             return (step + 1) * self.workers <= shape.rows * shape.heads * parts;
         }
         let (each, planes) = ((shape.rows * parts).div_ceil(32), self.workers / 32);
@@ -113,7 +145,7 @@ impl Transfer {
 
     /// Vectors that a worker moves, at most.
     fn steps(&self, shape: &ChipShape, parts: usize) -> usize {
-        if self.heads_inner {
+        if shape.arrangement == Arrangement::SideBySide || self.is_flat(shape) {
             return (shape.rows * shape.heads * parts).div_ceil(self.workers);
         }
         let planes = self.workers / 32;
@@ -135,12 +167,17 @@ fn piece(
     let across = comptime!((shape.heads * parts) as u32);
     let workers = comptime!(transfer.workers as u32);
     let parts = comptime!(parts as u32);
-    if comptime!(transfer.heads_inner && workers % across == 0) {
+    let side_by_side = comptime!(shape.arrangement == Arrangement::SideBySide);
+    if comptime!(transfer.is_flat(&shape)) {
+        // Heads and rows follow one another on both sides.
+        let part = UNIT_POS + step * workers;
+        Piece { head: 0u32.runtime(), row: 0u32.runtime(), part }
+    } else if comptime!(side_by_side && workers % across == 0) {
         // Every step is the same column, a fixed number of rows further down.
         let column = UNIT_POS % across;
         let row = UNIT_POS / across + step * comptime!(workers / across);
         Piece { head: column / parts, row, part: column % parts }
-    } else if comptime!(transfer.heads_inner) {
+    } else if comptime!(side_by_side) {
         let index = UNIT_POS + step * workers;
         let column = index % across;
         Piece { head: column / parts, row: index / across, part: column % parts }
@@ -163,7 +200,10 @@ fn exists(
 ) -> bool {
     if comptime!(certain) {
         true.runtime()
-    } else if comptime!(transfer.heads_inner) {
+    } else if comptime!(transfer.is_flat(&shape)) {
+        let parts = shape.heads * shape.rows * transfer.real_parts();
+        piece.part < comptime!(parts as u32)
+    } else if comptime!(shape.arrangement == Arrangement::SideBySide) {
         piece.row < comptime!(shape.rows as u32)
     } else {
         piece.row < comptime!(shape.rows as u32) && piece.head < comptime!(shape.heads as u32)
@@ -176,7 +216,7 @@ impl Chip {
     pub fn row(&self, head: u32, row: u32) -> u32 {
         self.start
             + row * comptime!(self.shape.pitch() as u32)
-            + head * comptime!((self.shape.units * UNIT_BYTES) as u32)
+            + head * comptime!(self.shape.head_bytes() as u32)
     }
 
     /// Starts to bring the rows of this cube's heads; the first head's first row is at `from`.

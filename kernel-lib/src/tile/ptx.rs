@@ -82,7 +82,7 @@ pub fn lg2(x: f32) -> f32 {
 #[cube]
 pub fn rcp(x: f32) -> f32 {
     let y: f32;
-    gpu_asm!("rcp.approx.ftz.f32 {y}, {x};", y = out(_) y, x = in(_) val::<f32>(x), options(pure, nomem));
+    gpu_asm!("rcp.approx.f32 {y}, {x};", y = out(_) y, x = in(_) val::<f32>(x), options(pure, nomem));
     y
 }
 

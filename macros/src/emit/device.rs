@@ -133,7 +133,7 @@ fn unary(op: Unary, a: &TokenStream) -> TokenStream {
         Unary::Tan => quote!(#a.tan()),
         Unary::Sinh => quote!(#a.sinh()),
         Unary::Cosh => quote!(#a.cosh()),
-        Unary::Tanh => quote!(#a.tanh()),
+        Unary::Tanh => quote!(::tilewright::language::math::tanh(#a)),
         Unary::Abs => quote!(#a.abs()),
         Unary::Floor => quote!(#a.floor()),
         Unary::Ceil => quote!(#a.ceil()),
@@ -146,6 +146,7 @@ fn binary(op: Binary, a: &TokenStream, b: &TokenStream, ty: Type) -> TokenStream
         Binary::Add => quote!(#a + #b),
         Binary::Sub => quote!(#a - #b),
         Binary::Mul => quote!(#a * #b),
+        Binary::Div if ty == Type::F32 => quote!(::tilewright::language::math::divide(#a, #b)),
         Binary::Div => quote!(#a / #b),
         Binary::Rem => quote!(#a % #b),
         // Functions of CubeCL: the methods of the same name are ambiguous for `f32`.

@@ -326,6 +326,11 @@ fn key_block<V: DeviceVariant>(
     for query_block in 0..comptime!(config.query_blocks()) {
         let q = queries.q.block(query_block);
         let d_out = queries.d_out.block(query_block);
+        let out = if comptime!(config.keeps_delta()) {
+            empty_operand(elements)
+        } else {
+            queries.out.block(query_block)
+        };
         let mut weights = empty_operand(elements);
         let mut d_scores = empty_operand(elements);
         #[unroll]
@@ -339,7 +344,7 @@ fn key_block<V: DeviceVariant>(
                     let (a, b) = (minus_delta.extract(0usize), minus_delta.extract(1usize));
                     dot(&v, &d_out, part, cells(a, b, a, b), elements)
                 } else {
-                    d_weight(&v, &d_out, &queries.out.block(query_block), part, config)
+                    d_weight(&v, &d_out, &out, part, config)
                 };
                 let (p, d_s) = score_gradient::<V>(
                     raw, d_weight, row, tile, lse, group, shape, scale, params, whole, config,

@@ -207,9 +207,9 @@ fn attend_block<V: DeviceVariant>(
     let mut upper_sum = 0.0f32.runtime();
     let mut lower_sum = 0.0f32.runtime();
     let mut sums = zeros(comptime!(config.value_units()));
-    // Means are taken over the weights as they are multiplied. Where the largest is exactly 1,
-    // rounding hardly changes their sum; where no maximum was subtracted, it does.
-    let sums_rounded = comptime!(bounded && config.elements != Elements::Single);
+    // Means are taken over the weights as they are multiplied. A product with ones sums what was
+    // rounded to 16 bits; what was split into terms keeps its precision only in `f32`.
+    let sums_rounded = comptime!(config.elements != Elements::Single);
     let mut rounded_sum = zeros(1usize);
     let ones = ones(comptime!(elements.half()));
     #[unroll]
@@ -224,8 +224,10 @@ fn attend_block<V: DeviceVariant>(
                 let b = ex2(fma(s.extract(1usize), factor, -upper));
                 let c = ex2(fma(s.extract(2usize), factor, -lower));
                 let d = ex2(fma(s.extract(3usize), factor, -lower));
-                upper_sum += a + b;
-                lower_sum += c + d;
+                if comptime!(!sums_rounded) {
+                    upper_sum += a + b;
+                    lower_sum += c + d;
+                }
                 push_result(&mut weights, cells(a, b, c, d), elements);
             }
         }
@@ -234,14 +236,13 @@ fn attend_block<V: DeviceVariant>(
             add_product(&mut rounded_sum, 0usize, &weights, &ones, elements);
         }
     }
-    upper_sum = quad_sum(upper_sum);
-    lower_sum = quad_sum(lower_sum);
-    let mut upper_total = upper_sum;
-    let mut lower_total = lower_sum;
     if comptime!(sums_rounded) {
         let totals = rounded_sum[0];
-        upper_total = totals.extract(0usize);
-        lower_total = totals.extract(2usize);
+        upper_sum = totals.extract(0usize);
+        lower_sum = totals.extract(2usize);
+    } else {
+        upper_sum = quad_sum(upper_sum);
+        lower_sum = quad_sum(lower_sum);
     }
     store16(
         &sums,
@@ -250,8 +251,8 @@ fn attend_block<V: DeviceVariant>(
         q_chip,
         head,
         block,
-        normaliser(upper_total, config),
-        normaliser(lower_total, config),
+        normaliser(upper_sum, config),
+        normaliser(lower_sum, config),
         whole,
         elements,
     );

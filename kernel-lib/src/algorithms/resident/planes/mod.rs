@@ -10,7 +10,7 @@ pub mod forward;
 use cubecl::prelude::*;
 
 use crate::algorithms::{Group, Shape};
-use crate::tile::chip::{Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
+use crate::tile::chip::{Arrangement, Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
 use crate::tile::fragment::{COLS, ROWS, rows16};
 use crate::tile::half::Elements;
 use crate::tile::rows::Layout;
@@ -34,8 +34,8 @@ pub struct PlaneConfig {
     pub planes: usize,
     /// Numbers moved at a time between memory and chip.
     pub width: usize,
-    /// Whether neighbouring heads, rather than neighbouring rows, are neighbours in memory.
-    pub heads_inner: bool,
+    /// How the heads of a cube lie.
+    pub arrangement: Arrangement,
     /// Whether the variant changes the score.
     pub score: bool,
     /// Whether the variant masks.
@@ -92,7 +92,13 @@ impl PlaneConfig {
     }
 
     pub(super) fn chip_shape(&self, rows: usize, units: usize) -> ChipShape {
-        ChipShape { rows, units, heads: self.heads, terms: self.elements.terms() }
+        ChipShape {
+            rows,
+            units,
+            heads: self.heads,
+            terms: self.elements.terms(),
+            arrangement: self.arrangement,
+        }
     }
 
     /// Queries on chip, and in their place the output.
@@ -147,7 +153,6 @@ impl PlaneConfig {
             elements: self.elements,
             dim,
             width: self.width,
-            heads_inner: self.heads_inner,
         }
     }
 }
