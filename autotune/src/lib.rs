@@ -6,6 +6,7 @@
 //! | [`cli`] | the command line, for this crate's binary and for others to embed |
 //! | [`grid`] | which problems are measured: presets and ranges |
 //! | [`workload`] | tensors of one problem's sizes, and the call to measure |
+//! | [`values`] | elements of those tensors, which another program can make too |
 //! | [`timing`] | device time of short calls, with cold caches |
 //! | [`bandwidth`] | what a plain copy reaches, to know how far from it a plan is |
 //! | [`tune`] | from one problem to the entry of a table |
@@ -17,6 +18,7 @@ pub mod grid;
 pub mod show;
 pub mod timing;
 pub mod tune;
+pub mod values;
 pub mod workload;
 
 pub use cli::{Cli, run};

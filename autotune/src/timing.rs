@@ -30,11 +30,11 @@ pub enum TimingError {
 }
 
 /// Larger than the second-level cache of any GPU of 2026.
-const EVICTION_BYTES: usize = 256 << 20;
+pub const EVICTION_BYTES: usize = 256 << 20;
 /// What writing them takes, at least.
-const EVICTION_NANOSECONDS: f64 = 50_000.0;
+pub const EVICTION_NANOSECONDS: f64 = 50_000.0;
 /// The most times that they are written in front of a window: 20 ms and more.
-const MOST_EVICTIONS: usize = 400;
+pub const MOST_EVICTIONS: usize = 400;
 /// Shorter windows are mostly the distance between two events.
 const WINDOW_NANOSECONDS: f64 = 200_000.0;
 /// The most calls in a window.

@@ -1,27 +1,43 @@
-//! Device time of attention, beside what memory bandwidth allows.
+//! Device time of attention, beside what memory bandwidth allows and what others take.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
-use tilewright::language::{AnyVariant, find};
-use tilewright::{DType, Device, Plan, Problem, open_device, table};
+use indicatif::{ProgressBar, ProgressStyle};
+use tilewright::language::find;
+use tilewright::{DType, Device, Problem, open_device};
 use tilewright_autotune::bandwidth::copy_bandwidth;
 use tilewright_autotune::cli::PassName;
-use tilewright_autotune::timing::{Summary, Timer, TimingError};
-use tilewright_autotune::workload::{MemoryOrder, Workload};
+use tilewright_autotune::timing::{EVICTION_BYTES, EVICTION_NANOSECONDS, MOST_EVICTIONS, Timer};
+use tilewright_autotune::workload::MemoryOrder;
 
-use crate::results::{Results, Row};
+use crate::implementation::Implementation;
+use crate::measure::{Method, Task, measure};
+use crate::peers::{Hello, Peers};
+use crate::results::Results;
 use crate::shapes::{Shape, Shapes};
+
+const EXAMPLES: &str = "\
+Examples:
+  bench-suite attention --shapes patchtst --dtype bf16 --output results/
+  bench-suite attention --peers --shapes patchtst --output results/   beside PyTorch's, in one run
+  bench-suite attention --peers=sdpa_cudnn,triton --python ~/torch/bin/python --variant causal
+  bench-suite attention --shapes B20688H16S42D24x8 --layout packed    values of another length
+
+Peers need an interpreter with PyTorch; Triton's kernel needs Triton. Who is not there is named, and
+the rest is measured.";
 
 /// What `attention` takes.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct AttentionArgs {
     /// auto, cpu, cuda or cuda:1
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: String,
-    /// peers, patchtst, small, or shapes such as B896H16S42D8; default: peers on a GPU, else small
+    /// peers, patchtst, short, small, or shapes such as B896H16S42D8 (D24x8: queries and keys of
+    /// 24, values of 8); default: peers on a GPU, else small
     #[arg(long, value_delimiter = ',', value_name = "SHAPE,..")]
     pub shapes: Vec<Shapes>,
     /// Element types: f32, f16, bf16
@@ -39,16 +55,34 @@ pub struct AttentionArgs {
     /// Which plans are run
     #[arg(long, value_enum, default_value = "table")]
     pub plans: Plans,
-    /// Windows measured for each
+    /// Windows measured for each; fewer of those that take long
     #[arg(long, default_value_t = 21, value_name = "N")]
     pub samples: usize,
     /// The backward pass reads scores that the forward pass saved
     #[arg(long)]
     pub save_scores: bool,
-    /// A folder for attention.json and attention.md
+    /// Measure others' implementations too, in turns with ours; all of them, or these
+    #[arg(
+        long,
+        value_enum,
+        num_args = 0..,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_values = PEERS,
+        value_name = "NAME,.."
+    )]
+    pub peers: Option<Vec<Implementation>>,
+    /// The interpreter that has PyTorch
+    #[arg(long, default_value = "python3", value_name = "PATH")]
+    pub python: PathBuf,
+    /// A folder for attention.json, attention.md and attention.svg
     #[arg(long, short, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 }
+
+/// Everyone whom `--peers` alone stands for.
+const PEERS: [&str; 7] =
+    ["vanilla", "vanilla_compiled", "sdpa_flash", "sdpa_efficient", "sdpa_cudnn", "flex", "triton"];
 
 /// How tensors lie in memory, on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,6 +91,18 @@ pub enum LayoutName {
     Bhsd,
     /// [batch, seq, heads, dim]
     Bshd,
+    /// Slices of one [batch, seq, 3, heads, dim] projection
+    Packed,
+}
+
+impl From<LayoutName> for MemoryOrder {
+    fn from(name: LayoutName) -> Self {
+        match name {
+            LayoutName::Bhsd => MemoryOrder::Bhsd,
+            LayoutName::Bshd => MemoryOrder::Bshd,
+            LayoutName::Packed => MemoryOrder::Packed,
+        }
+    }
 }
 
 /// Which plans are run.
@@ -78,34 +124,39 @@ pub enum Plans {
 pub fn run(args: &AttentionArgs) -> Result<()> {
     let (client, name) = open_device(&args.device)?;
     let device = Device::of(&client);
-    let variants: Vec<(String, AnyVariant)> = args
-        .variant
-        .iter()
-        .map(|name| {
-            let example = find(name)?.example_variants().next();
-            Ok((name.clone(), example.with_context(|| format!("`{name}` has no example"))?))
-        })
-        .collect::<Result<_>>()?;
+    let tasks = tasks(args, &device)?;
+    let mut notes = Vec::new();
+    let mut peers = match &args.peers {
+        Some(_) => start_peers(args, &device, &mut notes),
+        None => None,
+    };
     let timer = Timer::new(&client);
     let bandwidth = copy_bandwidth(&timer).context("measuring the bandwidth of a copy")?;
-    let tasks = tasks(args, &device, &variants);
-    let bar = ProgressBar::new(tasks.len() as u64);
+    let method = Method {
+        order: args.layout.into(),
+        plans: args.plans,
+        rivals: args.peers.clone().unwrap_or_default(),
+        samples: args.samples,
+        bandwidth,
+    };
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut results = Results {
         device: name,
         commit: crate::COMMIT.to_owned(),
         command: format!("bench-suite {}", arguments.join(" ")),
         copy_gigabytes_per_second: bandwidth / 1e9,
+        notes,
         rows: Vec::new(),
     };
+    let bar = progress_bar(tasks.len());
     for task in &tasks {
-        bar.set_message(task.problem.to_string());
-        let rows = measure(&timer, task, args, bandwidth);
-        // A run that is cut short keeps what it measured.
+        let report = |doing| bar.set_message(format!("{}: {doing}", task.problem));
+        let rows = measure(&timer, task, &method, peers.as_mut(), report);
         for row in &rows {
             bar.suspend(|| eprintln!("{}: {row}", task.problem));
         }
         results.rows.extend(rows);
+        // A run that is cut short keeps what it measured.
         if let Some(folder) = &args.output {
             results.save(folder)?;
         }
@@ -122,14 +173,38 @@ pub fn run(args: &AttentionArgs) -> Result<()> {
     Ok(())
 }
 
-/// One problem, with the variant that poses it.
-struct Task {
-    problem: Problem,
-    name: String,
-    variant: AnyVariant,
+/// Starts the peers. Without them, the notes say why, and ours are measured all the same.
+fn start_peers(args: &AttentionArgs, device: &Device, notes: &mut Vec<String>) -> Option<Peers> {
+    let place = match (device.is_cpu(), args.device.as_str()) {
+        (true, _) => "cpu",
+        (false, "auto" | "cuda") => "cuda:0",
+        (false, numbered) => numbered,
+    };
+    let hello = Hello {
+        device: place.to_owned(),
+        eviction_bytes: EVICTION_BYTES,
+        eviction_ns: EVICTION_NANOSECONDS,
+        most_evictions: MOST_EVICTIONS,
+    };
+    let peers = Peers::start(&args.python, hello);
+    let note = match &peers {
+        Ok(peers) => {
+            let versions = peers.versions();
+            let triton = match &versions.triton {
+                Some(version) => format!("Triton {version}"),
+                None => "no Triton".to_owned(),
+            };
+            let (torch, python) = (&versions.torch, &versions.python);
+            format!("peers: PyTorch {torch}, {triton}, Python {python}, on {}", versions.device)
+        }
+        Err(why) => format!("no peers: {why}"),
+    };
+    eprintln!("{note}");
+    notes.push(note);
+    peers.ok()
 }
 
-fn tasks(args: &AttentionArgs, device: &Device, variants: &[(String, AnyVariant)]) -> Vec<Task> {
+fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
     let mut shapes: Vec<Shape> = args.shapes.iter().flat_map(|set| set.0.clone()).collect();
     if shapes.is_empty() {
         shapes = match device.is_cpu() {
@@ -139,102 +214,39 @@ fn tasks(args: &AttentionArgs, device: &Device, variants: &[(String, AnyVariant)
     }
     let mut tasks = Vec::new();
     for &dtype in &args.dtype {
-        for Shape { batch, heads, seq, dim } in &shapes {
-            for (name, variant) in variants {
+        for &Shape { batch, heads, seq, dim, value_dim } in &shapes {
+            for name in &args.variant {
+                let registered = find(name)?;
+                let variant = registered.example_variants().next();
+                let variant = variant.with_context(|| format!("`{name}` has no example"))?;
                 for &pass in &args.pass {
                     let problem = Problem {
                         pass: pass.into(),
                         dtype,
-                        head_dim: *dim,
-                        value_dim: *dim,
-                        seq_q: *seq,
-                        seq_k: *seq,
-                        batch: *batch,
-                        heads: *heads,
-                        kv_heads: *heads,
+                        head_dim: dim,
+                        value_dim,
+                        seq_q: seq,
+                        seq_k: seq,
+                        batch,
+                        heads,
+                        kv_heads: heads,
                         class: variant.stages().into(),
                         save_scores: args.save_scores,
                     };
                     let (name, variant) = (name.clone(), variant.clone());
-                    tasks.push(Task { problem, name, variant });
+                    tasks.push(Task { problem, name, registered, variant });
                 }
             }
         }
     }
-    tasks
+    Ok(tasks)
 }
 
-fn measure(timer: &Timer, task: &Task, args: &AttentionArgs, bandwidth: f64) -> Vec<Row> {
-    let client = timer.client();
-    let device = Device::of(client);
-    let p = task.problem;
-    let order = match args.layout {
-        LayoutName::Bhsd => MemoryOrder::Bhsd,
-        LayoutName::Bshd => MemoryOrder::Bshd,
-    };
-    let empty = Row {
-        batch: p.batch,
-        heads: p.heads,
-        seq_q: p.seq_q,
-        seq_k: p.seq_k,
-        head_dim: p.head_dim,
-        value_dim: p.value_dim,
-        dtype: p.dtype.to_string(),
-        layout: order.name().to_owned(),
-        variant: task.name.clone(),
-        pass: p.pass.to_string(),
-        implementation: "tilewright".to_owned(),
-        floor_ms: Some(p.floor_bytes() as f64 / bandwidth * 1e3),
-        ..Row::default()
-    };
-    let failed = |plan: String, error: String| Row { plan, error: Some(error), ..empty.clone() };
-    let memory = client.properties().memory.max_memory().unwrap_or(u64::MAX) as usize;
-    let needed = Workload::bytes(&p);
-    if needed > memory / 10 * 8 {
-        let gib = |bytes: usize| bytes as f64 / (1u64 << 30) as f64;
-        let why = format!("skipped: needs {:.1} GiB of {:.1}", gib(needed), gib(memory));
-        return vec![failed(String::new(), why)];
+fn progress_bar(len: usize) -> ProgressBar {
+    let bar = ProgressBar::new(len as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}") {
+        bar.set_style(style);
     }
-    let workload = match Workload::new(client, p, &task.variant, order, 0) {
-        Ok(workload) => workload,
-        Err(error) => return vec![failed(String::new(), error.to_string())],
-    };
-    let plans = match args.plans {
-        Plans::Rule => vec![Plan::rule(&p, &device)],
-        Plans::Table => vec![table::lookup(&p, &device, client).plan],
-        Plans::All => Plan::space(&p, &device)
-            .into_iter()
-            .filter(|plan| plan.check(&p, &device).is_ok())
-            .collect(),
-    };
-    let row = |plan: Plan| match times(timer, &workload, plan, args.samples) {
-        Ok(summary) => {
-            let ms = summary.median * 1e-6;
-            Row {
-                ms: Some(ms),
-                least_ms: Some(summary.least * 1e-6),
-                spread: Some(summary.spread),
-                tflops: Some(p.flops() as f64 / (ms * 1e-3) * 1e-12),
-                plan: plan.to_string(),
-                ..empty.clone()
-            }
-        }
-        Err(error) => failed(plan.to_string(), error.to_string()),
-    };
-    plans.into_iter().map(row).collect()
-}
-
-fn times(
-    timer: &Timer,
-    workload: &Workload,
-    plan: Plan,
-    samples: usize,
-) -> Result<Summary, TimingError> {
-    workload.probe(Some(plan))?;
-    let call = |nth| workload.call(nth, Some(plan));
-    let calls = timer.calls_for(timer.window(1, call)?);
-    timer.window(calls, call)?;
-    let times: Result<Vec<f64>, TimingError> =
-        (0..samples.max(1)).map(|_| timer.window(calls, call)).collect();
-    Summary::of(&times?).ok_or(TimingError::Nothing)
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }

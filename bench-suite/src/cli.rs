@@ -4,12 +4,14 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::attention::{self, AttentionArgs};
+use crate::check_kernels::{self, CheckKernelsArgs};
 use crate::conformance::{self, ConformanceArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   bench-suite conformance                          does this device compute attention right?
-  bench-suite attention                            the shapes that peers were measured on
+  bench-suite attention                            every shape
+  bench-suite attention --peers --output results/  beside PyTorch's, in one run
   bench-suite attention --shapes B896H16S42D8 --dtype bf16 --plans all --output results/
   bench-suite step-time --preset ettm1 --channels 7
   bench-suite autotune run --output table.json     as the program of that name
@@ -29,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Device time of attention, forward and backward, beside what memory bandwidth allows
     Attention(AttentionArgs),
+    /// Compile the kernels of every shipped plan without a GPU; fails where one spills
+    CheckKernels(CheckKernelsArgs),
     /// Compare every variant, layout, element type and plan with the f64 reference
     Conformance(ConformanceArgs),
     /// Time of PatchTST's training step
@@ -50,6 +54,7 @@ pub fn run(cli: Cli) -> Result<()> {
     use tilewright_patchtst::cli as patchtst;
     match cli.command {
         Command::Attention(args) => attention::run(&args),
+        Command::CheckKernels(args) => check_kernels::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::StepTime(args) => {
             patchtst::run(patchtst::Cli { command: patchtst::Command::StepTime(args) })

@@ -3,16 +3,29 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | the command line; it contains those of `patchtst`, `autotune` and `datasets` |
-//! | [`shapes`] | the attention shapes that peers were measured on |
+//! | [`shapes`] | the attention shapes that are measured |
 //! | [`attention`] | device time of attention, beside what memory bandwidth allows |
-//! | [`results`] | rows of measurements, as a table, JSON and Markdown |
+//! | [`implementation`] | whose code is measured |
+//! | [`measure`] | one problem, by everyone who takes part, in turns |
+//! | [`peers`] | others' attention, in a Python process; its program lies in `peers/` |
+//! | [`oracle`] | whether results agree with the `f64` reference |
+//! | [`results`] | rows of measurements, and the files that they are kept in |
+//! | `tables`, [`chart`] | those rows as text, Markdown and SVG |
+//! | [`check_kernels`] | registers and spills of the shipped kernels, without a GPU |
 //! | [`conformance`] | the library's conformance suite, with progress |
 
 pub mod attention;
+pub mod chart;
+pub mod check_kernels;
 pub mod cli;
 pub mod conformance;
+pub mod implementation;
+pub mod measure;
+pub mod oracle;
+pub mod peers;
 pub mod results;
 pub mod shapes;
+mod tables;
 
 pub use cli::{Cli, run};
 

@@ -1,12 +1,14 @@
-//! Rows of measurements, as a table, JSON and Markdown.
+//! Measurements of one run, and the files that they are kept in.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-/// One measurement. The field names are shared with the peers' results.
+use crate::chart;
+use crate::implementation::Implementation;
+
+/// One measurement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
     /// Sequences.
@@ -23,7 +25,7 @@ pub struct Row {
     pub value_dim: usize,
     /// Element type.
     pub dtype: String,
-    /// `bhsd` or `bshd`.
+    /// `bhsd`, `bshd` or `packed`.
     pub layout: String,
     /// What is computed.
     pub variant: String,
@@ -31,7 +33,7 @@ pub struct Row {
     pub pass: String,
     /// Whose code.
     #[serde(rename = "impl")]
-    pub implementation: String,
+    pub implementation: Implementation,
     /// Median time of a call in milliseconds.
     pub ms: Option<f64>,
     /// The smallest.
@@ -44,15 +46,74 @@ pub struct Row {
     pub tflops: Option<f64>,
     /// How it was run.
     pub plan: String,
+    /// How far from the reference, where that was compared; or why there is no time.
+    pub error: Option<RowError>,
+}
+
+/// How far a result is from the reference, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum RowError {
+    /// The largest error, relative to the largest element of the tensor.
+    Relative(f64),
     /// Why there is no time.
-    pub error: Option<String>,
+    Reason(String),
+}
+
+impl Row {
+    /// The error against the reference.
+    pub fn relative_error(&self) -> Option<f64> {
+        match self.error {
+            Some(RowError::Relative(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Why there is no time.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.error {
+            Some(RowError::Reason(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Sizes, as in `B896 H16 S42 D8`.
+    pub fn shape(&self) -> String {
+        let Row { batch, heads, seq_q, head_dim, value_dim, .. } = self;
+        let mut shape = format!("B{batch} H{heads} S{seq_q} D{head_dim}");
+        if value_dim != head_dim {
+            shape += &format!("x{value_dim}");
+        }
+        shape
+    }
+
+    /// Element type, and layout and variant unless they are the usual ones.
+    pub fn kind(&self) -> String {
+        let mut kind = self.dtype.clone();
+        for (name, usual) in [(&self.layout, "bhsd"), (&self.variant, "softmax")] {
+            if name != usual {
+                kind = kind + " " + name;
+            }
+        }
+        kind
+    }
+
+    /// Whether both are times of one problem.
+    pub fn same_problem(&self, other: &Self) -> bool {
+        let key = |row: &Self| (row.shape(), row.seq_k, row.kind(), row.pass.clone());
+        key(self) == key(other)
+    }
 }
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.ms, &self.error) {
-            (Some(ms), _) => write!(f, "{ms:.4} ms, {}", self.plan),
-            (None, error) => write!(f, "{}", error.as_deref().unwrap_or("not measured")),
+        write!(f, "{}", self.implementation)?;
+        if !self.plan.is_empty() {
+            write!(f, " ({})", self.plan)?;
+        }
+        match (self.ms, self.reason()) {
+            (Some(ms), _) => write!(f, ": {ms:.4} ms"),
+            (None, reason) => write!(f, ": {}", reason.unwrap_or("not measured")),
         }
     }
 }
@@ -68,81 +129,39 @@ pub struct Results {
     pub command: String,
     /// Bytes read and written by a copy in a second, in 1e9.
     pub copy_gigabytes_per_second: f64,
+    /// Versions of the peers, and which of them were not there.
+    pub notes: Vec<String>,
     /// The measurements.
     pub rows: Vec<Row>,
 }
 
-const HEADS: [&str; 7] = ["shape", "pass", "ms", "spread", "x floor", "TFLOP/s", "plan"];
-
-impl Row {
-    fn cells(&self) -> [String; 7] {
-        let Row { batch, heads, seq_q, head_dim, dtype, pass, variant, layout, .. } = self;
-        let number =
-            |x: Option<f64>, digits: usize| x.map_or("-".to_owned(), |x| format!("{x:.digits$}"));
-        let over = self.ms.zip(self.floor_ms).map(|(ms, floor)| ms / floor);
-        let spread = self.spread.map_or("-".to_owned(), |s| format!("{:.1}%", 100.0 * s));
-        let mut shape = format!("B{batch} H{heads} S{seq_q} D{head_dim} {dtype}");
-        if layout != "bhsd" {
-            let _ = write!(shape, " {layout}");
-        }
-        if variant != "softmax" {
-            let _ = write!(shape, " {variant}");
-        }
-        let plan = match &self.error {
-            Some(error) => error.clone(),
-            None => self.plan.clone(),
-        };
-        let ms = number(self.ms, 4);
-        [shape, pass.clone(), ms, spread, number(over, 2), number(self.tflops, 2), plan]
-    }
+/// The rows of one problem.
+#[derive(Debug)]
+pub struct Contest<'a> {
+    /// All of them.
+    pub rows: Vec<&'a Row>,
 }
 
 impl Results {
-    fn cells(&self) -> Vec<[String; 7]> {
-        self.rows.iter().map(Row::cells).collect()
-    }
-
-    /// A table for a terminal.
-    pub fn to_text(&self) -> String {
-        let cells = self.cells();
-        let mut widths = HEADS.map(str::len);
-        for row in &cells {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+    /// Rows by problem, in the order of their measurement.
+    pub fn contests(&self) -> Vec<Contest<'_>> {
+        let mut contests: Vec<Contest<'_>> = Vec::new();
+        for row in &self.rows {
+            match contests.iter_mut().find(|contest| contest.rows[0].same_problem(row)) {
+                Some(contest) => contest.rows.push(row),
+                None => contests.push(Contest { rows: vec![row] }),
             }
         }
-        let mut text = self.head();
-        for row in std::iter::once(HEADS.map(str::to_owned)).chain(cells) {
-            for (i, (cell, width)) in row.iter().zip(widths).enumerate() {
-                // Numbers to the right.
-                let _ = match i {
-                    2..=5 => write!(text, "{cell:>width$}  "),
-                    6 => write!(text, "{cell}"),
-                    _ => write!(text, "{cell:width$}  "),
-                };
-            }
-            text.push('\n');
-        }
-        text
+        contests
     }
 
-    /// A table for a document.
-    pub fn to_markdown(&self) -> String {
-        let mut text = self.head();
-        let _ = writeln!(text, "\n`{}`\n\n| {} |", self.command, HEADS.join(" | "));
-        let _ = writeln!(text, "|{}", "---|".repeat(HEADS.len()));
-        for row in self.cells() {
-            let _ = writeln!(text, "| {} |", row.map(|cell| cell.replace('|', "/")).join(" | "));
-        }
-        text
+    /// Who was measured or refused, in the order of tables.
+    pub fn implementations(&self) -> Vec<Implementation> {
+        let took_part = |one: &Implementation| self.rows.iter().any(|r| r.implementation == *one);
+        Implementation::ALL.into_iter().filter(took_part).collect()
     }
 
-    fn head(&self) -> String {
-        let Results { device, commit, copy_gigabytes_per_second, .. } = self;
-        format!("{device}, commit {commit}, a copy reaches {copy_gigabytes_per_second:.0} GB/s\n")
-    }
-
-    /// Writes `attention.json` and `attention.md` into a folder, which is made.
+    /// Writes `attention.json`, `attention.md` and `attention.svg` into a folder, which is made.
     ///
     /// # Errors
     ///
@@ -151,7 +170,12 @@ impl Results {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let json = serde_json::to_string_pretty(self)? + "\n";
-        for (name, text) in [("attention.json", json), ("attention.md", self.to_markdown())] {
+        let picture = chart::draw(self)?;
+        for (name, text) in [
+            ("attention.json", json),
+            ("attention.md", self.to_markdown()),
+            ("attention.svg", picture),
+        ] {
             let path = folder.join(name);
             std::fs::write(&path, text)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -160,12 +184,37 @@ impl Results {
     }
 }
 
+impl<'a> Contest<'a> {
+    /// The fastest row of an implementation, or one that says why it has no time.
+    pub fn of(&self, implementation: Implementation) -> Option<&'a Row> {
+        let rows = || self.rows.iter().copied().filter(|row| row.implementation == implementation);
+        fastest(rows()).or_else(|| rows().next())
+    }
+
+    /// The fastest row of someone else's.
+    pub fn best_peer(&self) -> Option<&'a Row> {
+        let peers = |row: &&Row| row.implementation != Implementation::Tilewright;
+        fastest(self.rows.iter().copied().filter(peers))
+    }
+
+    /// How many times faster than the best peer this library is.
+    pub fn speedup(&self) -> Option<f64> {
+        Some(self.best_peer()?.ms? / self.of(Implementation::Tilewright)?.ms?)
+    }
+}
+
+fn fastest<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<&'a Row> {
+    rows.filter(|row| row.ms.is_some())
+        .min_by(|a, b| a.ms.unwrap_or(f64::INFINITY).total_cmp(&b.ms.unwrap_or(f64::INFINITY)))
+}
+
+/// Rows to test tables and pictures with.
 #[cfg(test)]
-mod tests {
+pub(crate) mod examples {
     use super::*;
 
-    fn results() -> Results {
-        let row = Row {
+    fn row(implementation: Implementation, pass: &str, ms: f64) -> Row {
+        Row {
             batch: 2,
             heads: 4,
             seq_q: 42,
@@ -175,44 +224,71 @@ mod tests {
             dtype: "f32".to_owned(),
             layout: "bhsd".to_owned(),
             variant: "softmax".to_owned(),
-            pass: "forward".to_owned(),
-            implementation: "tilewright".to_owned(),
-            ms: Some(0.5),
+            pass: pass.to_owned(),
+            implementation,
+            ms: Some(ms),
             floor_ms: Some(0.25),
-            plan: "resident".to_owned(),
+            error: Some(RowError::Relative(1.5e-7)),
             ..Row::default()
-        };
-        let failed = Row { ms: None, error: Some("too large | by far".to_owned()), ..row.clone() };
-        Results {
-            device: "a device".to_owned(),
-            commit: "abc".to_owned(),
-            command: "bench-suite attention".to_owned(),
-            copy_gigabytes_per_second: 10.0,
-            rows: vec![row, failed],
         }
     }
 
-    #[test]
-    fn tables_have_a_line_for_every_row() {
-        let text = results().to_text();
-        assert_eq!(text.lines().count(), 4, "{text}");
-        assert!(text.contains("2.00") && text.contains("too large"), "{text}");
-        let markdown = results().to_markdown();
-        assert!(
-            markdown.contains("| B2 H4 S42 D8 f32 | forward | 0.5000 | - | 2.00 |"),
-            "{markdown}"
-        );
-        assert!(markdown.contains("too large / by far"), "a bar would end the cell: {markdown}");
+    /// Everyone takes part; one refuses.
+    pub(crate) fn results() -> Results {
+        let mut rows = Vec::new();
+        for pass in ["forward", "backward"] {
+            for (nth, one) in Implementation::ALL.into_iter().enumerate() {
+                rows.push(row(one, pass, 0.5 + nth as f64));
+            }
+        }
+        rows[0].plan = "resident".to_owned();
+        let flex = &mut rows[6];
+        flex.ms = None;
+        flex.error = Some(RowError::Reason("too small | by far".to_owned()));
+        Results {
+            device: "a device".to_owned(),
+            commit: "abc".to_owned(),
+            command: "bench-suite attention --peers".to_owned(),
+            copy_gigabytes_per_second: 10.0,
+            notes: vec!["PyTorch 2".to_owned()],
+            rows,
+        }
     }
 
+    /// Nobody else takes part.
+    pub(crate) fn alone() -> Results {
+        let mut results = results();
+        results.rows.retain(|row| row.implementation == Implementation::Tilewright);
+        results
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
     #[test]
-    fn json_has_the_names_that_peers_use() {
-        let json = serde_json::to_value(results()).expect("results are JSON");
-        for name in ["device", "commit", "command", "rows"] {
+    fn json_has_the_names_that_readers_expect() {
+        let json = serde_json::to_value(examples::results()).expect("results are JSON");
+        for name in ["device", "commit", "command", "notes", "rows"] {
             assert!(json.get(name).is_some(), "{name}");
         }
         let row = &json["rows"][0];
         assert_eq!((&row["impl"], &row["ms"]), (&"tilewright".into(), &0.5.into()));
-        assert!(row["error"].is_null());
+        assert_eq!(row["error"], 1.5e-7, "how far from the reference");
+        assert_eq!(json["rows"][6]["error"], "too small | by far");
+        assert!(json["rows"][6]["ms"].is_null());
+    }
+
+    #[test]
+    fn a_problem_knows_who_was_fastest() {
+        let results = examples::results();
+        let contests = results.contests();
+        assert_eq!(contests.len(), 2, "forward and backward");
+        let peer = contests[0].best_peer().expect("a peer");
+        assert_eq!(peer.implementation, Implementation::Vanilla);
+        assert_eq!(contests[0].speedup(), Some(3.0));
+        assert!(contests[0].of(Implementation::Flex).is_some_and(|row| row.reason().is_some()));
+        assert_eq!(examples::alone().contests()[0].speedup(), None);
     }
 }

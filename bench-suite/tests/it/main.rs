@@ -2,6 +2,8 @@
 // A failed `unwrap` is a failed test, in helpers too.
 #![allow(clippy::unwrap_used)]
 
+mod peers;
+
 use std::process::{Command, Output};
 
 fn bench_suite(arguments: &[&str]) -> Output {
@@ -44,6 +46,25 @@ fn attention_is_measured_and_written() {
     }
     let markdown = std::fs::read_to_string(path.join("attention.md")).expect("Markdown");
     assert!(markdown.contains("| B2 H2 S7 D4 f32 | backward |"), "{markdown}");
+    assert!(path.join("attention.svg").exists(), "a picture");
+}
+
+#[test]
+fn values_may_have_another_length_and_tensors_another_layout() {
+    let run = |shape: &str, layout: &str| {
+        let arguments = ["attention", "--device", "cpu", "--dtype", "f32", "--samples", "1"];
+        bench_suite(&[&arguments[..], &["--shapes", shape, "--layout", layout]].concat())
+    };
+    for (shape, layout, says) in [
+        ("B2H2S7D6x4", "bshd", "D6x4 f32 bshd"),
+        ("B2H2S7D4", "packed", "D4 f32 packed"),
+        ("B2H2S7D6x4", "packed", "packed q, k and v have equal sizes"),
+    ] {
+        let output = run(shape, layout);
+        let said = text(&output.stdout);
+        assert!(said.contains(says), "{shape} {layout}: {said}{}", text(&output.stderr));
+        assert_eq!(output.status.success(), !said.contains("skipped"), "{said}");
+    }
 }
 
 #[test]
@@ -96,6 +117,7 @@ fn mistakes_are_named() {
     for (arguments, says) in [
         (&["attention", "--shapes", "B1H1"][..], "B896H16S42D8"),
         (&["attention", "--device", "tpu"], "use auto, cpu, cuda"),
+        (&["attention", "--peers=tilewright"], "sdpa_cudnn"),
         (&["conformance", "--level", "some"], "quick or full"),
         (&["conformance", "--part", "5/4"], "1/4"),
     ] {
