@@ -29,7 +29,8 @@ pub struct AttentionOutput {
     /// `[batch, heads, queries, value_dim]`, laid out in memory as `q` is.
     pub out: Strided,
     /// The log-sum-exp of each row of modified scores: `f32`, contiguous
-    /// `[batch, heads, queries, 1]`, minus infinity where every key is masked.
+    /// `[batch, heads, queries, 1]`, minus infinity where every key is masked. Of 16-bit tensors, it
+    /// may be the logarithm of a sum of weights that were rounded to the element type.
     pub lse: Strided,
     /// The raw scaled scores, if saved: `f32`, contiguous `[batch, heads, queries, keys]`.
     pub scores: Option<Strided>,
@@ -50,7 +51,8 @@ pub struct AttentionGradients {
 ///
 /// `q` is `[batch, heads, queries, head_dim]`, `k` `[batch, kv_heads, keys, head_dim]` and `v`
 /// `[batch, kv_heads, keys, value_dim]`, with any strides; `heads` is a multiple of `kv_heads`.
-/// A row whose keys are all masked gives 0. The call queues work and returns; a failure of the
+/// A row whose keys are all masked gives 0. NaN stays in its head; so does an infinity, which gives
+/// what the formula gives, or NaN where tensor cores compute in `f32`. The call queues work and returns; a failure of the
 /// device shows when a result is read.
 ///
 /// # Errors

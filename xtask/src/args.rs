@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 /// Every command, in the order in which help lists them.
-pub const COMMANDS: [&str; 7] = ["train", "test", "lint", "doctor", "bundle", "setup", "help"];
+pub const COMMANDS: [&str; 8] =
+    ["train", "test", "lint", "check-kernels", "doctor", "bundle", "setup", "help"];
 
 #[derive(Debug, PartialEq)]
 pub struct Invocation {
@@ -19,6 +20,7 @@ pub enum Command {
     Train { arguments: Vec<String> },
     Test { filter: Option<String>, arguments: Vec<String> },
     Lint,
+    CheckKernels { arguments: Vec<String> },
     Doctor { strict: bool },
     Bundle { output: Option<PathBuf> },
 }
@@ -58,6 +60,8 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
     let mut llvm = LlvmChoice::Auto;
     let (mut dry_run, mut strict, mut wants_help) = (false, false, false);
     let mut output = None;
+    // What goes to the program that checks kernels, in its own words.
+    let mut checks: Vec<String> = Vec::new();
     let mut positional: Option<String> = None;
     while let Some(argument) = own.next() {
         let (flag, inline) = match argument.split_once('=') {
@@ -82,6 +86,11 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
             "--output" | "-o" if name == "bundle" => {
                 output = Some(PathBuf::from(value("a file name")?));
             }
+            "--quick" if name == "check-kernels" => checks.push(flag),
+            "--arch" | "--filter" | "--output" | "-o" if name == "check-kernels" => {
+                let value = value("a value")?;
+                checks.extend([flag, value]);
+            }
             _ if flag.starts_with('-') => return Err(unknown_option(&name, &argument)),
             _ if matches!(name.as_str(), "test" | "help") && positional.is_none() => {
                 positional = Some(argument);
@@ -95,7 +104,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
             }
         }
     }
-    if !passed.is_empty() && !matches!(name.as_str(), "train" | "test") {
+    if !passed.is_empty() && !matches!(name.as_str(), "train" | "test" | "check-kernels") {
         return Err(format!("`{name}` runs no program that could take arguments after `--`"));
     }
 
@@ -104,6 +113,10 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
         "train" => Command::Train { arguments: passed },
         "test" => Command::Test { filter: positional, arguments: passed },
         "lint" => Command::Lint,
+        "check-kernels" => {
+            checks.extend(passed);
+            Command::CheckKernels { arguments: checks }
+        }
         "doctor" => Command::Doctor { strict },
         "bundle" => Command::Bundle { output },
         "setup" => Command::Setup,
@@ -133,6 +146,8 @@ fn example(flag: &str) -> &'static str {
     match flag {
         "--llvm" => "system",
         "--llvm-config" => "/usr/lib/llvm-22/bin/llvm-config",
+        "--arch" => "sm_90a",
+        "--filter" => "bf16",
         _ => "tilewright.tar.xz",
     }
 }
@@ -146,6 +161,10 @@ fn unknown_option(command: &str, argument: &str) -> String {
         "test" => format!(
             "`test` does not know `{argument}`; what is meant for the test programs comes after \
              `--`: `cargo xtask test -- {argument}`"
+        ),
+        "check-kernels" => format!(
+            "`check-kernels` does not know `{argument}`; see `cargo xtask help check-kernels`; what \
+             is meant for bench-suite comes after `--`: `cargo xtask check-kernels -- {argument}`"
         ),
         _ => format!("`{command}` does not know `{argument}`; see `cargo xtask help {command}`"),
     }
@@ -238,6 +257,25 @@ mod tests {
         assert!(parse_line("lint extra").is_err());
         assert!(parse_line("lint -- extra").is_err());
         assert!(parse_line("bundle --output").unwrap_err().contains("needs a file name"));
+    }
+
+    #[test]
+    fn what_kernels_are_checked_is_passed_on() {
+        let arguments = |line: &str| match command(line) {
+            Command::CheckKernels { arguments } => arguments.join(" "),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(arguments("check-kernels"), "");
+        assert_eq!(
+            arguments("check-kernels --arch sm_80,sm_90a --quick -o k.json -- --jobs 1"),
+            "--arch sm_80,sm_90a --quick -o k.json --jobs 1"
+        );
+        assert_eq!(arguments("check-kernels --arch=sm_90a"), "--arch sm_90a");
+        let error = parse_line("check-kernels --arch").unwrap_err();
+        assert!(error.contains("`--arch sm_90a`"), "{error}");
+        let error = parse_line("check-kernels --jobs 1").unwrap_err();
+        assert!(error.contains("-- --jobs"), "{error}");
+        assert!(parse_line("lint --quick").is_err());
     }
 
     #[test]

@@ -6,13 +6,14 @@ Set-up and everyday commands of Tilewright.
 Usage: cargo xtask <COMMAND> [OPTIONS]
 
 Commands:
-  train    Build `patchtst` and train PatchTST, by default on a built-in synthetic series
-  test     Run every test that needs no GPU
-  lint     Check formatting, then run clippy with warnings as errors
-  doctor   Say what this machine has, what it lacks, and which device training would use
-  bundle   Make one archive of the binaries for a machine without a Rust toolchain
-  setup    Only prepare LLVM, as train, test, lint and bundle do when it is missing
-  help     Show this, or the help of one command
+  train          Build `patchtst` and train PatchTST, by default on a built-in synthetic series
+  test           Run every test that needs no GPU
+  lint           Check formatting, then run clippy with warnings as errors
+  check-kernels  Compile every shipped GPU kernel without a GPU; fail where one spills registers
+  doctor         Say what this machine has, what it lacks, and which device training would use
+  bundle         Make one archive of the binaries for a machine without a Rust toolchain
+  setup          Only prepare LLVM, as every command that builds does when it is missing
+  help           Show this, or the help of one command
 
 Options for every command that builds:
   --llvm <auto|download|system>  Where LLVM comes from if it is missing [default: auto]
@@ -24,6 +25,7 @@ Examples:
   cargo xtask doctor
   cargo xtask train
   cargo xtask test softcap
+  cargo xtask check-kernels --quick
 
 Start with `cargo xtask doctor` if something does not work.
 ";
@@ -63,6 +65,30 @@ Runs `cargo fmt --all --check`, then `cargo clippy` over everything with warning
 Usage: cargo xtask lint [OPTIONS]
 
 Needs the components rustfmt and clippy (`rustup component add rustfmt clippy`).
+";
+
+const CHECK_KERNELS: &str = "\
+Turns the kernels of every plan in the committed tuning tables, and of the plans that the untuned
+rule chooses, into CUDA C++, compiles them for several architectures, and prints their registers,
+shared memory and spills. Fails where a kernel does not compile, spills without being known to, or
+is warned about. Needs no GPU.
+
+Usage: cargo xtask check-kernels [OPTIONS] [-- ARGUMENTS OF `bench-suite check-kernels`]
+
+Options:
+  --quick              The problems that matter most: a minute instead of four on two cores
+  --arch <LIST>        Architectures [default: sm_80,sm_90a,sm_100a]
+  --filter <TEXT>      Only what is described by a text that contains this
+  -o, --output <FILE>  Write the report as JSON
+
+NVRTC, ptxas and CUDA's headers are those of the toolkit in CUDA_PATH, if it is whole, else NVIDIA's
+wheels from PyPI, which are fetched once into the target folder (Python's pip is needed for that).
+What was compiled is remembered there as well: a second run takes seconds.
+
+Examples:
+  cargo xtask check-kernels
+  cargo xtask check-kernels --arch sm_90a --filter 'backward bf16'
+  cargo xtask check-kernels --quick --output kernels.json -- --sources kernels
 ";
 
 const DOCTOR: &str = "\
@@ -109,6 +135,7 @@ pub fn text(topic: Option<&str>) -> &'static str {
         Some("train") => TRAIN,
         Some("test") => TEST,
         Some("lint") => LINT,
+        Some("check-kernels") => CHECK_KERNELS,
         Some("doctor") => DOCTOR,
         Some("bundle") => BUNDLE,
         Some("setup") => SETUP,

@@ -6,7 +6,9 @@
 mod args;
 mod bundle;
 mod cargo;
+mod check_kernels;
 mod cuda;
+mod cuda_tools;
 mod doctor;
 mod help;
 mod llvm;
@@ -65,6 +67,10 @@ fn run(invocation: &args::Invocation) -> Result<ExitCode> {
             prepare()?;
             let clean = cargo::clippy(&workspace, &runner)?;
             Ok(if formatted { clean } else { ExitCode::FAILURE })
+        }
+        Command::CheckKernels { arguments } => {
+            prepare()?;
+            check_kernels::run(&workspace, &runner, arguments)
         }
         Command::Doctor { strict } => Ok(doctor::run(&workspace, *strict)),
         Command::Bundle { output } => {

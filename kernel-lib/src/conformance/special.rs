@@ -7,7 +7,7 @@ use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
 use crate::variants::{causal, sliding_window, softmax};
 use crate::{
-    AttentionError, AttentionGradients, AttentionOptions, AttentionOutput, DType, Plan, Strided,
+    AttentionError, AttentionGradients, AttentionOptions, AttentionOutput, DType, Pass, Plan, Strided,
     attention, attention_backward,
 };
 
@@ -120,16 +120,35 @@ fn infinities(client: &Client) -> Result<(), String> {
     *v.at_mut([1, 1, 6, 2]) = f64::INFINITY;
     let reference = crate::reference::forward(&q, &k, &v, &softmax().into(), 8f64.sqrt().recip());
     let [q, k, v] = [q, k, v].map(|host| device_tensor(client, &host));
-    let (output, gradients) = both_passes(client, [&q, &k, &v], &q, softmax())?;
-    let out = read(client, &output.out)?;
-    for (i, (x, r)) in out.data.iter().zip(&reference.out.data).enumerate() {
-        // A key of infinity is a score of either infinity: NaN, or no weight at all.
-        let same = if r.is_finite() { (x - r).abs() < 1e-4 } else { x == r || x.is_nan() };
-        expect(same, || format!("element {i} of out is {x}, expected {r}"))?;
+    let device = crate::Device::of(client);
+    let options = AttentionOptions::default();
+    let problem =
+        |pass| crate::problem(pass, &q, &k, &v, &softmax().into(), &options).map_err(text);
+    let general = |pass| Ok::<_, String>(Plan::general(&problem(pass)?, &device));
+    let [_, _, queries, dim] = reference.out.shape;
+    // Plain units follow the reference. Where tensor cores take an `f32` as a sum, an infinity has
+    // no terms, and makes its head NaN; never another one.
+    for (plans, may_be_nan) in [
+        (Some([general(Pass::Forward)?, general(Pass::Backward)?]), false),
+        (None, true),
+    ] {
+        let with = |nth: usize| AttentionOptions { plan: plans.map(|p| p[nth]), ..options.clone() };
+        let output = attention(client, &q, &k, &v, softmax(), &with(0)).map_err(text)?;
+        let gradients =
+            attention_backward(client, &q, &k, &v, &output, &q, softmax(), &with(1)).map_err(text)?;
+        let out = read(client, &output.out)?;
+        for (i, (x, r)) in out.data.iter().zip(&reference.out.data).enumerate() {
+            let head = i / (queries * dim);
+            let excused = may_be_nan && x.is_nan() && (head == 0 || head == 3);
+            // A key of infinity is a score of either infinity: NaN, or no weight at all.
+            let same = if r.is_finite() { (x - r).abs() < 1e-4 } else { x == r || x.is_nan() };
+            expect(same || excused, || format!("element {i} of out is {x}, expected {r}"))?;
+        }
+        // Gradients may be anything where infinities took part; elsewhere they are finite.
+        let d_q = read(client, &gradients.q)?;
+        expect(d_q.at([0, 1, 0, 0]).is_finite(), || "an infinity reached another head".to_owned())?;
     }
-    // Gradients may be anything where infinities took part; elsewhere they are finite.
-    let d_q = read(client, &gradients.q)?;
-    expect(d_q.at([0, 1, 0, 0]).is_finite(), || "an infinity reached another head".to_owned())
+    Ok(())
 }
 
 fn empty_batch(client: &Client) -> Result<(), String> {
@@ -226,7 +245,7 @@ fn errors(client: &Client) -> Result<(), String> {
     let device = crate::Device::of(client);
     let problem = crate::problem(crate::Pass::Forward, &q, &k, &k, &softmax().into(), &usual)
         .map_err(text)?;
-    let rule = Plan::rule(&problem, &device);
+    let rule = Plan::general(&problem, &device);
     let plans = [
         (Plan { tile_rows: 3, ..rule }, "tile_rows = 3"),
         (Plan { tile_cols: 0, ..rule }, "tile_cols = 0"),

@@ -46,6 +46,7 @@ pub enum Elements {
     Half(Half),
     /// `f32`, each the sum of three bf16 numbers, which have its 24 bits of precision between them.
     /// A product of two sums is six products; the three that are left out lie below its last bit.
+    /// An infinity is no such sum: it becomes NaN.
     Single,
 }
 
