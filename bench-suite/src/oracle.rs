@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn pieces_add_up_to_the_reference() {
         for name in ["alibi", "causal"] {
-            let variant = find(name).and_then(|v| Ok(v.example_variants().next())).expect(name);
+            let variant = find(name).map(|v| v.example_variants().next()).expect(name);
             let variant = variant.expect(name);
             for pass in [Pass::Forward, Pass::Backward] {
                 let p = problem(pass, variant.stages().into());

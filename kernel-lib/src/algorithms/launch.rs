@@ -12,7 +12,7 @@ use super::streaming::{
     backward::{streaming_backward_keys, streaming_backward_queries},
     forward::streaming_forward,
 };
-use super::{Config, PlaneConfig, GradientLayoutsLaunch, LayoutsLaunch, ShapeLaunch};
+use super::{Config, GradientLayoutsLaunch, LayoutsLaunch, PlaneConfig, ShapeLaunch};
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
 use crate::device::Device;

@@ -102,9 +102,8 @@ impl PlanPick {
                 .filter(|plan| is_kind(plan) && plan.check(problem, device).is_ok())
                 .collect()
         };
-        let one_of = |plans: Vec<Plan>| {
-            (!plans.is_empty()).then(|| plans[which as usize % plans.len()])
-        };
+        let one_of =
+            |plans: Vec<Plan>| (!plans.is_empty()).then(|| plans[which as usize % plans.len()]);
         let of_kind = |algorithm, staged| {
             let mut fitting = fitting(&|plan| {
                 plan.lowering == Lowering::Simt

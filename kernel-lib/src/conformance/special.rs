@@ -7,8 +7,8 @@ use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
 use crate::variants::{causal, sliding_window, softmax};
 use crate::{
-    AttentionError, AttentionGradients, AttentionOptions, AttentionOutput, DType, Pass, Plan, Strided,
-    attention, attention_backward,
+    AttentionError, AttentionGradients, AttentionOptions, AttentionOutput, DType, Pass, Plan,
+    Strided, attention, attention_backward,
 };
 
 type Check = fn(&Client) -> Result<(), String>;
@@ -128,14 +128,13 @@ fn infinities(client: &Client) -> Result<(), String> {
     let [_, _, queries, dim] = reference.out.shape;
     // Plain units follow the reference. Where tensor cores take an `f32` as a sum, an infinity has
     // no terms, and makes its head NaN; never another one.
-    for (plans, may_be_nan) in [
-        (Some([general(Pass::Forward)?, general(Pass::Backward)?]), false),
-        (None, true),
-    ] {
+    for (plans, may_be_nan) in
+        [(Some([general(Pass::Forward)?, general(Pass::Backward)?]), false), (None, true)]
+    {
         let with = |nth: usize| AttentionOptions { plan: plans.map(|p| p[nth]), ..options.clone() };
         let output = attention(client, &q, &k, &v, softmax(), &with(0)).map_err(text)?;
-        let gradients =
-            attention_backward(client, &q, &k, &v, &output, &q, softmax(), &with(1)).map_err(text)?;
+        let gradients = attention_backward(client, &q, &k, &v, &output, &q, softmax(), &with(1))
+            .map_err(text)?;
         let out = read(client, &output.out)?;
         for (i, (x, r)) in out.data.iter().zip(&reference.out.data).enumerate() {
             let head = i / (queries * dim);

@@ -137,7 +137,11 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
             ("output of a row", 4 * value_units + 2 * key_units, OUTPUT_REGISTERS),
         ],
         Pass::Backward => [
-            ("gradients of a head's queries", 4 * problem.seq_q.div_ceil(ROWS) * key_units, D_Q_REGISTERS),
+            (
+                "gradients of a head's queries",
+                4 * problem.seq_q.div_ceil(ROWS) * key_units,
+                D_Q_REGISTERS,
+            ),
             ("gradients of keys and values", 4 * (key_units + value_units), D_KEY_REGISTERS),
         ],
     };

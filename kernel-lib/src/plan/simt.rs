@@ -40,11 +40,7 @@ fn cpu_rule(algorithm: Algorithm, problem: &Problem, device: &Device) -> Plan {
         lowering: Lowering::Simt,
         tile_rows: rows,
         // Backward, three tiles are alive at once.
-        tile_cols: columns(
-            algorithm,
-            problem,
-            if problem.pass == Pass::Forward { 32 } else { 16 },
-        ),
+        tile_cols: columns(algorithm, problem, if problem.pass == Pass::Forward { 32 } else { 16 }),
         team: 1,
         teams: device.units,
         heads: device.units,
@@ -135,22 +131,13 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
             return Err(PlanRefusal::Parameter { parameter: "tile_cols", given, allowed });
         }
         if plan.block > 0 && plan.block != resident_block(plan, problem) {
-            let allowed =
-                "`resident` brings all rows on chip, rounded up to tile_cols, or none";
-            return Err(PlanRefusal::Parameter {
-                parameter: "block",
-                given: plan.block,
-                allowed,
-            });
+            let allowed = "`resident` brings all rows on chip, rounded up to tile_cols, or none";
+            return Err(PlanRefusal::Parameter { parameter: "block", given: plan.block, allowed });
         }
         let shared_heads = problem.heads != problem.kv_heads;
         if plan.block > 0 && shared_heads && problem.pass == Pass::Backward {
             let allowed = "0 where query heads share key heads in a `resident` backward pass";
-            return Err(PlanRefusal::Parameter {
-                parameter: "block",
-                given: plan.block,
-                allowed,
-            });
+            return Err(PlanRefusal::Parameter { parameter: "block", given: plan.block, allowed });
         }
     } else if !plan.block.is_multiple_of(plan.tile_cols) {
         let allowed = "a multiple of tile_cols";

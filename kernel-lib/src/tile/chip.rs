@@ -10,8 +10,8 @@ use cubecl::prelude::*;
 
 use super::half::{Elements, split};
 use super::ptx::{
-    F4, copy_half, copy_out, cp_async, load_global, load_global_x4, store_shared, store_shared_half,
-    zero_shared,
+    F4, copy_half, copy_out, cp_async, load_global, load_global_x4, store_shared,
+    store_shared_half, zero_shared,
 };
 use super::rows::Layout;
 
@@ -252,9 +252,12 @@ impl Chip {
         if exists(piece, certain, shape, transfer) {
             let to = self.row(piece.head, piece.row)
                 + piece.part * comptime!((transfer.width * 2) as u32);
-            if comptime!(real == parts) {
-                self.bring_piece(to, from, piece, layout, transfer);
-            } else if piece.part < comptime!(real as u32) {
+            let is_real = if comptime!(real == parts) {
+                true.runtime()
+            } else {
+                piece.part < comptime!(real as u32)
+            };
+            if is_real {
                 self.bring_piece(to, from, piece, layout, transfer);
             } else {
                 #[unroll]

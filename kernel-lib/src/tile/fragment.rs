@@ -139,6 +139,7 @@ pub fn dot(
 }
 
 /// The products of [`dot`], appended to a chain.
+#[allow(clippy::needless_range_loop, reason = "CubeCL unrolls nothing but ranges")]
 #[cube]
 pub fn chain_dot(
     chain: &mut Chain,
@@ -161,6 +162,7 @@ pub fn chain_dot(
 
 /// `sums += A B`: `a` holds the left operand's registers for eight or sixteen columns, `b` as many
 /// rows, read transposed; one sum for each unit of a row of `b`.
+#[allow(clippy::needless_range_loop, reason = "CubeCL unrolls nothing but ranges")]
 #[cube]
 pub fn add_product(
     sums: &mut Array<F4>,
@@ -183,7 +185,14 @@ pub fn add_product(
             if comptime!(registers == 4) {
                 let b1 = b[j][2 * unit + 1];
                 sums[at] = mma_k16(
-                    a[i][0usize], a[i][1usize], a[i][2usize], a[i][3usize], b0, b1, sums[at], half,
+                    a[i][0usize],
+                    a[i][1usize],
+                    a[i][2usize],
+                    a[i][3usize],
+                    b0,
+                    b1,
+                    sums[at],
+                    half,
                 );
             } else {
                 sums[at] = mma_k8(a[i][0usize], a[i][1usize], b0, sums[at], half);

@@ -1,10 +1,14 @@
 //! The tile vocabulary: what the algorithms are written in.
 //!
-//! A *team* of units works on one tile of rows at a time. The algorithms say `load`, `dot`,
-//! `add_product`, `row_max`, `exp`; how a tile lives on hardware is decided below this line.
+//! The algorithms say `load`, `dot`, `add_product`, `row_max`, `exp`; how a tile lives on hardware
+//! is decided below this line. There are two lowerings:
 //!
-//! There is one lowering so far: [`simt`], in which every unit owns the rows in the lanes of its
-//! vectors. On a CPU those lanes are SIMD lanes; on a GPU they are rows that one thread carries.
+//! - [`simt`]: every unit owns the rows in the lanes of its vectors. On a CPU those lanes are SIMD
+//!   lanes; on a GPU they are rows that one thread carries. A [`team`] of units shares what it reads
+//!   ([`rows`], [`stage`]).
+//! - `mma`: a plane multiplies tiles of sixteen rows on tensor cores ([`fragment`]), from operands
+//!   that lie on chip ([`chip`]), in 16-bit numbers or sums of them ([`half`]), by the instructions
+//!   in [`ptx`].
 
 pub mod chip;
 pub mod convert;

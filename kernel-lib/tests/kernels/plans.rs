@@ -93,12 +93,19 @@ fn tensor_cores_take_short_sequences_of_16_bit_numbers() {
         assert_eq!(Plan::rule(&half(pass, 42, 8), &without).lowering, Lowering::Simt);
         // What they cannot do, each with its reason.
         let plan = Plan::rule(&half(pass, 42, 8), &device);
-        let said = |problem: Problem| plan.check(&problem, &device).expect_err("refused").to_string();
+        let said =
+            |problem: Problem| plan.check(&problem, &device).expect_err("refused").to_string();
         let good = half(pass, 42, 8);
         assert!(said(Problem { dtype: DType::F32, ..good }).contains("f32"));
         assert!(said(Problem { save_scores: true, ..good }).contains("saved scores"));
-        assert!(said(Problem { heads: 2 * plan.heads, kv_heads: plan.heads, ..good }).contains("grouped"));
-        assert!(said(Problem { heads: plan.heads + 1, kv_heads: plan.heads + 1, ..good }).contains("divisor"));
+        assert!(
+            said(Problem { heads: 2 * plan.heads, kv_heads: plan.heads, ..good })
+                .contains("grouped")
+        );
+        assert!(
+            said(Problem { heads: plan.heads + 1, kv_heads: plan.heads + 1, ..good })
+                .contains("divisor")
+        );
         assert!(said(Problem { seq_q: 4096, seq_k: 4096, ..good }).contains("registers"));
     }
 }

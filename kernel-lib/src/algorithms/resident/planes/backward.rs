@@ -22,12 +22,12 @@ use crate::tile::fragment::{
     COLS, Chain, ROWS, add_product, cells, chain_dot, dot, empty_operand, lane_col, lane_row,
     push_result, rows16, store16, zeros,
 };
-use crate::tile::rows::Layout;
 use crate::tile::half::Elements;
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, load_shared_pair, movmatrix,
     neg2, shared_address, store_shared_f32, zero_shared,
 };
+use crate::tile::rows::Layout;
 
 /// What queries that do not exist have for a log-sum-exp: their weights are 0.
 const NO_QUERY: f32 = 1.0e30;
@@ -88,20 +88,32 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
     let to_values = comptime!(config.transfer(config.value_dim));
-    chips.q.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements), layouts.q, to_keys);
-    let d_out_start = heads.start(global_address::<Vector<F, W>>(d_out.as_ptr()), gradients.out, elements);
+    chips.q.bring(
+        heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements),
+        layouts.q,
+        to_keys,
+    );
+    let d_out_start =
+        heads.start(global_address::<Vector<F, W>>(d_out.as_ptr()), gradients.out, elements);
     chips.d_out.bring(d_out_start, gradients.out, to_values);
     if comptime!(!config.keeps_delta()) {
-        let out_start = heads.start(global_address::<Vector<F, W>>(out.as_ptr()), layouts.out, elements);
+        let out_start =
+            heads.start(global_address::<Vector<F, W>>(out.as_ptr()), layouts.out, elements);
         chips.out.bring(out_start, layouts.out, to_values);
     }
-    chips.k.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements), layouts.k, to_keys);
-    chips.v.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements), layouts.v, to_values);
+    chips.k.bring(
+        heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements),
+        layouts.k,
+        to_keys,
+    );
+    chips.v.bring(
+        heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements),
+        layouts.v,
+        to_values,
+    );
     bring_lse(lse_start, lse, heads, shape, config);
     if comptime!(config.keeps_delta()) {
-        bring_delta::<F, W>(
-            delta_start, out, d_out, layouts.out, gradients.out, heads, config,
-        );
+        bring_delta::<F, W>(delta_start, out, d_out, layouts.out, gradients.out, heads, config);
     }
     cp_async_wait();
     sync_cube();
@@ -113,11 +125,14 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
         head += comptime!(config.planes as u32);
     }
     sync_cube();
-    let d_q_start = heads.start(global_address_mut::<Vector<F, W>>(d_q.as_mut_ptr()), gradients.q, elements);
+    let d_q_start =
+        heads.start(global_address_mut::<Vector<F, W>>(d_q.as_mut_ptr()), gradients.q, elements);
     chips.q.take_out(d_q_start, gradients.q, to_keys);
-    let d_k_start = heads.start(global_address_mut::<Vector<F, W>>(d_k.as_mut_ptr()), gradients.k, elements);
+    let d_k_start =
+        heads.start(global_address_mut::<Vector<F, W>>(d_k.as_mut_ptr()), gradients.k, elements);
     chips.k.take_out(d_k_start, gradients.k, to_keys);
-    let d_v_start = heads.start(global_address_mut::<Vector<F, W>>(d_v.as_mut_ptr()), gradients.v, elements);
+    let d_v_start =
+        heads.start(global_address_mut::<Vector<F, W>>(d_v.as_mut_ptr()), gradients.v, elements);
     chips.v.take_out(d_v_start, gradients.v, to_values);
 }
 
@@ -138,13 +153,7 @@ struct Chips {
 
 /// Brings the log-sum-exps of this cube's heads, as the exponential takes them.
 #[cube]
-fn bring_lse(
-    to: u32,
-    lse: &[f32],
-    heads: Heads,
-    shape: Shape,
-    #[comptime] config: PlaneConfig,
-) {
+fn bring_lse(to: u32, lse: &[f32], heads: Heads, shape: Shape, #[comptime] config: PlaneConfig) {
     let each = comptime!(config.row_len() as u32);
     let all = comptime!((config.heads * config.row_len()) as u32);
     let workers = comptime!(32 * config.planes as u32);
@@ -168,9 +177,9 @@ fn bring_lse(
     #[unroll]
     for step in 0..steps {
         let at = UNIT_POS + comptime!(step * workers);
-        if comptime!((step + 1) * workers <= all) {
-            store_shared_f32(to + at * 4, values[comptime!(step as usize)]);
-        } else if at < all {
+        let full = comptime!((step + 1) * workers <= all);
+        let exists = if comptime!(full) { true.runtime() } else { at < all };
+        if exists {
             store_shared_f32(to + at * 4, values[comptime!(step as usize)]);
         }
     }
@@ -259,21 +268,23 @@ fn differentiate<V: DeviceVariant>(
         for block in 0..whole {
             let at = comptime!(block as u32).runtime();
             key_block::<V>(
-                &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, true, config,
+                &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, true,
+                config,
             );
         }
     } else {
         for block in 0..comptime!(whole as u32).runtime() {
             key_block::<V>(
-                &mut d_q, &queries, lse, delta, chips, head, block, group, shape, scale, params, true,
-                config,
+                &mut d_q, &queries, lse, delta, chips, head, block, group, shape, scale, params,
+                true, config,
             );
         }
     }
     if comptime!(whole < blocks) {
         let at = comptime!(whole as u32).runtime();
         key_block::<V>(
-            &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, false, config,
+            &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, false,
+            config,
         );
     }
     #[unroll]
@@ -353,8 +364,20 @@ fn key_block<V: DeviceVariant>(
                 push_result(&mut d_scores, d_s, elements);
             }
         }
-        add_product(&mut d_v, 0usize, &weights, &queries.d_out_transposed.block(query_block), elements);
-        add_product(&mut d_k, 0usize, &d_scores, &queries.q_transposed.block(query_block), elements);
+        add_product(
+            &mut d_v,
+            0usize,
+            &weights,
+            &queries.d_out_transposed.block(query_block),
+            elements,
+        );
+        add_product(
+            &mut d_k,
+            0usize,
+            &d_scores,
+            &queries.q_transposed.block(query_block),
+            elements,
+        );
         let first = comptime!(query_block * key_units);
         add_product(d_q, first, &transposed(&d_scores, elements), &k_transposed, elements);
     }

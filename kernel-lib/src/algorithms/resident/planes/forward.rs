@@ -10,8 +10,8 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result,
-    rows16, store16, zeros,
+    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
+    store16, zeros,
 };
 use crate::tile::half::{Elements, Half};
 use crate::tile::ptx::{
@@ -41,7 +41,8 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
 ) {
     let [queries, keys, values] =
         comptime!([config.query_chip(), config.key_chip(), config.value_chip()]);
-    let memory = Shared::<[u32]>::new_aligned_slice(comptime!(config.forward_bytes() / 4), 128usize);
+    let memory =
+        Shared::<[u32]>::new_aligned_slice(comptime!(config.forward_bytes() / 4), 128usize);
     let zeros = shared_address::<u32>(memory.as_ptr());
     let q_start = zeros + comptime!(UNIT_BYTES as u32);
     let k_start = q_start + comptime!(queries.bytes() as u32);
@@ -57,9 +58,21 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
     let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
     let to_values = comptime!(config.transfer(config.value_dim));
-    q_chip.bring(heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements), layouts.q, to_keys);
-    k_chip.bring(heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements), layouts.k, to_keys);
-    v_chip.bring(heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements), layouts.v, to_values);
+    q_chip.bring(
+        heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements),
+        layouts.q,
+        to_keys,
+    );
+    k_chip.bring(
+        heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements),
+        layouts.k,
+        to_keys,
+    );
+    v_chip.bring(
+        heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements),
+        layouts.v,
+        to_values,
+    );
     cp_async_wait();
     sync_cube();
 
@@ -70,7 +83,8 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
         head += comptime!(config.planes as u32);
     }
     sync_cube();
-    let out_start = heads.start(global_address_mut::<Vector<F, W>>(out.as_mut_ptr()), layouts.out, elements);
+    let out_start =
+        heads.start(global_address_mut::<Vector<F, W>>(out.as_mut_ptr()), layouts.out, elements);
     q_chip.take_out(out_start, layouts.out, to_values);
 }
 
@@ -142,8 +156,19 @@ fn attend_rows<V: DeviceVariant>(
         #[unroll]
         for block in 0..whole {
             attend_block::<V>(
-                q_chip, keys, values, head, comptime!(block as u32).runtime(), lse, group, shape,
-                scale, params, bounded, true, config,
+                q_chip,
+                keys,
+                values,
+                head,
+                comptime!(block as u32).runtime(),
+                lse,
+                group,
+                shape,
+                scale,
+                params,
+                bounded,
+                true,
+                config,
             );
         }
     } else {
@@ -156,8 +181,19 @@ fn attend_rows<V: DeviceVariant>(
     }
     if comptime!(whole < blocks) {
         attend_block::<V>(
-            q_chip, keys, values, head, comptime!(whole as u32).runtime(), lse, group, shape, scale,
-            params, bounded, false, config,
+            q_chip,
+            keys,
+            values,
+            head,
+            comptime!(whole as u32).runtime(),
+            lse,
+            group,
+            shape,
+            scale,
+            params,
+            bounded,
+            false,
+            config,
         );
     }
 }
@@ -292,7 +328,8 @@ fn modify_tile<V: DeviceVariant>(
             if comptime!(config.scales_first()) {
                 score *= scale;
             }
-            score = modified::<V>(score, at, params, comptime!(config.score), comptime!(config.mask));
+            score =
+                modified::<V>(score, at, params, comptime!(config.score), comptime!(config.mask));
             if comptime!(ragged && config.scales_first()) {
                 score = select(key < comptime!(config.keys as u32), score, f32::NEG_INFINITY);
             }
@@ -372,7 +409,11 @@ fn normaliser(sum: f32, #[comptime] config: PlaneConfig) -> f32 {
 /// At least the square of the longest row: its number of pairs times the largest sum of two
 /// neighbouring squares, a little more for their rounding.
 #[cube]
-fn largest_square(rows: &Operand, #[comptime] blocks: usize, #[comptime] config: PlaneConfig) -> f32 {
+fn largest_square(
+    rows: &Operand,
+    #[comptime] blocks: usize,
+    #[comptime] config: PlaneConfig,
+) -> f32 {
     let none = 0x8000_8000u32.runtime();
     let mut largest = 0u32.runtime();
     #[unroll]

@@ -148,12 +148,7 @@ impl PlaneConfig {
     }
 
     pub(super) fn transfer(&self, dim: usize) -> Transfer {
-        Transfer {
-            workers: 32 * self.planes,
-            elements: self.elements,
-            dim,
-            width: self.width,
-        }
+        Transfer { workers: 32 * self.planes, elements: self.elements, dim, width: self.width }
     }
 }
 
