@@ -2,11 +2,11 @@
 
 mod any;
 mod compose;
-pub mod math;
 mod position;
 mod registry;
 mod variant;
 
+pub use crate::tile::math;
 pub use any::AnyVariant;
 pub use compose::{And, AndDevice};
 pub use position::{Position, PositionExpand};

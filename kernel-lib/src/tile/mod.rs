@@ -15,6 +15,7 @@ pub mod convert;
 pub mod exp;
 pub mod fragment;
 pub mod half;
+pub mod math;
 pub mod ptx;
 pub mod rows;
 pub mod simt;

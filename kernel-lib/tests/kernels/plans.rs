@@ -54,9 +54,14 @@ fn short_sequences_stay_on_chip_and_long_ones_stream() {
             assert_eq!(long.algorithm, Algorithm::Streaming, "{long}");
         }
     }
-    // The exception that was measured.
-    let single = Plan::rule(&problem(Pass::Forward, 42, 8), &h200());
-    assert_eq!(single.algorithm, Algorithm::Streaming, "{single}");
+    // The exceptions that were measured: f32 on plain units, and with heads of four.
+    for single in [
+        Plan::general(&problem(Pass::Forward, 42, 8), &h200()),
+        Plan::rule(&problem(Pass::Forward, 42, 4), &h200()),
+    ] {
+        let chosen = (single.lowering, single.algorithm);
+        assert_eq!(chosen, (Lowering::Simt, Algorithm::Streaming), "{single}");
+    }
 }
 
 #[test]
@@ -81,7 +86,7 @@ fn refusals_name_the_parameter_and_both_values() {
 }
 
 #[test]
-fn tensor_cores_take_short_sequences_of_16_bit_numbers() {
+fn tensor_cores_take_short_sequences() {
     let half = |pass, seq, dim| Problem { dtype: DType::Bf16, ..problem(pass, seq, dim) };
     let device = h200();
     for pass in [Pass::Forward, Pass::Backward] {
@@ -89,6 +94,8 @@ fn tensor_cores_take_short_sequences_of_16_bit_numbers() {
             let plan = Plan::rule(&half(pass, seq, dim), &device);
             assert_eq!(plan.lowering, Lowering::Mma, "{plan} for {seq} x {dim}");
         }
+        let single = Plan::rule(&problem(pass, 42, 8), &device);
+        assert_eq!((single.lowering, single.vector), (Lowering::Mma, 4), "{single}");
         let without = Device { tensor_cores: false, ..device };
         assert_eq!(Plan::rule(&half(pass, 42, 8), &without).lowering, Lowering::Simt);
         // What they cannot do, each with its reason.
@@ -96,7 +103,7 @@ fn tensor_cores_take_short_sequences_of_16_bit_numbers() {
         let said =
             |problem: Problem| plan.check(&problem, &device).expect_err("refused").to_string();
         let good = half(pass, 42, 8);
-        assert!(said(Problem { dtype: DType::F32, ..good }).contains("f32"));
+        assert!(said(Problem { dtype: DType::F32, ..good }).contains("vector = 8"));
         assert!(said(Problem { save_scores: true, ..good }).contains("saved scores"));
         assert!(
             said(Problem { heads: 2 * plan.heads, kv_heads: plan.heads, ..good })

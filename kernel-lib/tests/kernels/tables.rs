@@ -115,7 +115,10 @@ fn plans_edited_by_hand_are_checked() {
         assert!(error.contains(says) && error.contains("forward f32"), "{error}");
     };
     refused(&|e| e.plan.tile_rows = 3, "tile_rows = 3");
-    refused(&|e| (e.plan.teams, e.plan.heads) = (5000, 5000), "units in a cube");
+    let many = |e: &mut Entry| {
+        e.plan = Plan { teams: 5000, heads: 5000, ..Plan::general(&e.problem, &h200()) };
+    };
+    refused(&many, "units in a cube");
     refused(&|e| e.nanoseconds = -1.0, "-1 ns");
     refused(
         &|e| e.runner_up = Some(RunnerUp { plan: Plan { team: 0, ..e.plan }, nanoseconds: 1.0 }),
@@ -168,7 +171,7 @@ fn a_measured_problem_gets_its_plan() {
     let measured = problem(Pass::Backward, 42, 8);
     let index = table.entries.iter().position(|e| e.problem == measured).expect("measured");
     // Not the rule's, to see a difference.
-    table.entries[index].plan.tile_rows = 4;
+    table.entries[index].plan = Plan { tile_rows: 4, ..Plan::general(&measured, &h200()) };
     let answer = lookup_in(&table, &measured, &h200());
     assert_eq!(answer.source, Source::Exact);
     assert_eq!(answer.plan, table.entries[index].plan);
@@ -179,7 +182,7 @@ fn the_nearest_problem_lends_its_plan() {
     let mut table = patchtst();
     // In f32 the rule streams; a plan that is `resident` has more to adapt.
     for entry in table.entries.iter_mut().filter(|e| e.problem.pass == Pass::Forward) {
-        entry.plan = Plan::rule(&Problem { dtype: DType::Bf16, ..entry.problem }, &h200());
+        entry.plan = Plan::general(&Problem { dtype: DType::Bf16, ..entry.problem }, &h200());
     }
     let asked = problem(Pass::Forward, 48, 8);
     let answer = lookup_in(&table, &asked, &h200());

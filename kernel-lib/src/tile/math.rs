@@ -10,7 +10,7 @@
 use cubecl::frontend::comptime::hardware_properties;
 use cubecl::prelude::*;
 
-use crate::tile::ptx::{ex2, rcp};
+use super::ptx::{ex2, rcp};
 
 /// Below this, `tanh` is a polynomial: `1 - e^{-2x}` would cancel.
 const SMALL: f32 = 0.25;
