@@ -17,6 +17,14 @@ const SOURCES: &[(&str, &str)] = &[
         include_str!("../algorithms/resident/planes/forward.rs"),
     ),
     ("algorithms/resident/planes/mod.rs", include_str!("../algorithms/resident/planes/mod.rs")),
+    (
+        "algorithms/resident/planes/per_query.rs",
+        include_str!("../algorithms/resident/planes/per_query.rs"),
+    ),
+    (
+        "algorithms/resident/planes/softmax.rs",
+        include_str!("../algorithms/resident/planes/softmax.rs"),
+    ),
     ("algorithms/scores.rs", include_str!("../algorithms/scores.rs")),
     ("algorithms/softmax.rs", include_str!("../algorithms/softmax.rs")),
     ("algorithms/streaming/backward.rs", include_str!("../algorithms/streaming/backward.rs")),

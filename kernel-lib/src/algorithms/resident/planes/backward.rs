@@ -13,6 +13,7 @@ use core::f32::consts::LOG2_E;
 
 use cubecl::prelude::*;
 
+use super::per_query::{bring_delta, bring_lse, tile_columns};
 use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
 use crate::algorithms::scores::{Cell, modified, slope};
 use crate::algorithms::{GradientLayouts, Group, Layouts, Shape};
@@ -24,13 +25,9 @@ use crate::tile::fragment::{
 };
 use crate::tile::half::Elements;
 use crate::tile::ptx::{
-    F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, load_shared_pair, movmatrix,
-    neg2, shared_address, store_shared_f32, zero_shared,
+    F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, movmatrix, neg2,
+    shared_address, zero_shared,
 };
-use crate::tile::rows::Layout;
-
-/// What queries that do not exist have for a log-sum-exp: their weights are 0.
-const NO_QUERY: f32 = 1.0e30;
 
 /// One cube for some neighbouring heads of one sequence.
 #[allow(clippy::too_many_arguments)]
@@ -149,81 +146,6 @@ struct Chips {
     lse: u32,
     /// Shared address of `-Δ`, likewise, where it is kept.
     delta: u32,
-}
-
-/// Brings the log-sum-exps of this cube's heads, as the exponential takes them.
-#[cube]
-fn bring_lse(to: u32, lse: &[f32], heads: Heads, shape: Shape, #[comptime] config: PlaneConfig) {
-    let each = comptime!(config.row_len() as u32);
-    let all = comptime!((config.heads * config.row_len()) as u32);
-    let workers = comptime!(32 * config.planes as u32);
-    let steps = comptime!(all.div_ceil(workers));
-    let first_row = (heads.batch * shape.heads + heads.first) * shape.queries;
-    // All reads before the first write, so that they wait for memory together.
-    let mut values = Sequence::<f32>::new();
-    #[unroll]
-    for step in 0..steps {
-        let at = min(UNIT_POS + comptime!(step * workers), comptime!(all - 1));
-        let query = at % each;
-        let existing = min(query, comptime!(config.queries as u32 - 1));
-        let row = first_row + (at / each) as usize * shape.queries + existing as usize;
-        let mut x = lse[row] * (-LOG2_E);
-        if comptime!(config.mask) {
-            // Where every key is masked: weights are then exp(-inf - 0) = 0.
-            x = select(x == f32::INFINITY, 0.0f32, x);
-        }
-        values.push(select(query == existing, x, -NO_QUERY));
-    }
-    #[unroll]
-    for step in 0..steps {
-        let at = UNIT_POS + comptime!(step * workers);
-        let full = comptime!((step + 1) * workers <= all);
-        let exists = if comptime!(full) { true.runtime() } else { at < all };
-        if exists {
-            store_shared_f32(to + at * 4, values[comptime!(step as usize)]);
-        }
-    }
-}
-
-/// Computes `Δ = rowsum(dO ∘ O)` for this cube's heads.
-#[cube]
-fn bring_delta<F: Float, W: Size>(
-    to: u32,
-    out: &[Vector<F, W>],
-    d_out: &[Vector<F, W>],
-    out_layout: Layout,
-    d_out_layout: Layout,
-    heads: Heads,
-    #[comptime] config: PlaneConfig,
-) {
-    let each = comptime!(config.row_len() as u32);
-    let all = comptime!((config.heads * config.row_len()) as u32);
-    let workers = comptime!(32 * config.planes as u32);
-    let width = W::value();
-    let queries = comptime!(config.queries);
-    #[unroll]
-    for step in 0..comptime!(all.div_ceil(workers)) {
-        let at = UNIT_POS + comptime!(step * workers);
-        if at < all {
-            let query = (at % each) as usize;
-            let head = heads.first + (at / each) as usize;
-            let out_rows = out_layout.rows::<W>(heads.batch, head, queries);
-            let d_out_rows = d_out_layout.rows::<W>(heads.batch, head, queries);
-            let mut sum = Vector::<f32, W>::new(0.0f32);
-            #[unroll]
-            for chunk in 0..comptime!(config.value_dim / width) {
-                let o = Vector::<f32, W>::cast_from(out[out_rows.at(query, chunk)]);
-                let d = Vector::<f32, W>::cast_from(d_out[d_out_rows.at(query, chunk)]);
-                sum = fma(o, d, sum);
-            }
-            let mut delta = 0.0f32.runtime();
-            #[unroll]
-            for w in 0..width {
-                delta -= sum.extract(w);
-            }
-            store_shared_f32(to + at * 4, select(query < queries, delta, 0.0f32));
-        }
-    }
 }
 
 /// The operands of a head that stay while its keys pass by.
@@ -454,12 +376,6 @@ fn score_gradient<V: DeviceVariant>(
         gradients.insert(cell, gradient);
     }
     (weights, gradients)
-}
-
-/// This lane's two columns of a tile of queries.
-#[cube]
-fn tile_columns(rows: u32, #[comptime] tile: usize) -> Vector<f32, Const<2>> {
-    load_shared_pair(rows + (lane_col() + comptime!((tile * COLS) as u32)) * 4)
 }
 
 /// What a tile starts from in which some rows, keys, may not exist: minus infinity there.

@@ -4,6 +4,7 @@ use core::f32::consts::{LN_2, LOG2_E};
 
 use cubecl::prelude::*;
 
+use super::softmax::{normaliser, ones, quad_sum, row_max};
 use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
 use crate::algorithms::scores::{Cell, modified};
 use crate::algorithms::{Group, Layouts, Shape};
@@ -16,7 +17,7 @@ use crate::tile::fragment::{
 use crate::tile::half::{Elements, Half};
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, lg2, max2, plane_max_bits,
-    rcp, shared_address,
+    shared_address,
 };
 
 /// Scores below `2^96` in magnitude need no maximum: neither they nor their sums leave the range
@@ -349,61 +350,6 @@ fn no_key(#[comptime] tile: usize, #[comptime] config: PlaneConfig) -> F4 {
     let a = select(key < keys, 0.0f32, f32::NEG_INFINITY);
     let b = select(key + 1 < keys, 0.0f32, f32::NEG_INFINITY);
     cells(a, b, a, b)
-}
-
-/// The largest score of this lane's two rows; 0 where every key is masked, so that the weights
-/// then are `exp(-inf) = 0` and not `exp(-inf + inf)`.
-#[cube]
-fn row_max(scores: &Sequence<F4>, #[comptime] config: PlaneConfig) -> (f32, f32) {
-    let first = scores[0usize];
-    let mut upper = max(first.extract(0usize), first.extract(1usize));
-    let mut lower = max(first.extract(2usize), first.extract(3usize));
-    let tiles = scores.len();
-    #[unroll]
-    for tile in 1..tiles {
-        let s = scores[tile];
-        upper = max(upper, max(s.extract(0usize), s.extract(1usize)));
-        lower = max(lower, max(s.extract(2usize), s.extract(3usize)));
-    }
-    upper = quad_max(upper);
-    lower = quad_max(lower);
-    if comptime!(config.mask) {
-        upper = select(upper == f32::NEG_INFINITY, 0.0f32, upper);
-        lower = select(lower == f32::NEG_INFINITY, 0.0f32, lower);
-    }
-    (upper, lower)
-}
-
-/// Over the four lanes that share a row.
-#[cube]
-fn quad_max(x: f32) -> f32 {
-    let y = max(x, plane_shuffle_xor(x, 1u32));
-    max(y, plane_shuffle_xor(y, 2u32))
-}
-
-/// Over the four lanes that share a row.
-#[cube]
-fn quad_sum(x: f32) -> f32 {
-    let y = x + plane_shuffle_xor(x, 1u32);
-    y + plane_shuffle_xor(y, 2u32)
-}
-
-/// A right operand of ones: by it, a product with weights is their sum, in every column.
-#[cube]
-fn ones(#[comptime] half: Half) -> Sequence<Sequence<u32>> {
-    let one = comptime!(half.ones()).runtime();
-    let mut registers = Sequence::<u32>::new();
-    registers.push(one);
-    registers.push(one);
-    let mut operand = Sequence::<Sequence<u32>>::new();
-    operand.push(registers);
-    operand
-}
-
-/// What turns a sum of weighted values into a mean: 0 where every key was masked.
-#[cube]
-fn normaliser(sum: f32, #[comptime] config: PlaneConfig) -> f32 {
-    if comptime!(config.mask) { select(sum == 0.0f32, 0.0f32, rcp(sum)) } else { rcp(sum) }
 }
 
 /// At least the square of the longest row: its number of pairs times the largest sum of two

@@ -6,6 +6,8 @@
 
 pub mod backward;
 pub mod forward;
+mod per_query;
+mod softmax;
 
 use cubecl::prelude::*;
 
