@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -27,6 +27,8 @@ pub struct Child {
     requests: Option<ChildStdin>,
     replies: Receiver<String>,
     said: Arc<Mutex<VecDeque<String>>>,
+    /// Reads what it says.
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Child {
@@ -45,14 +47,13 @@ impl Child {
             .spawn()
             .map_err(failed)?;
         let said = Arc::default();
-        if let Some(errors) = process.stderr.take() {
-            keep_last_lines(errors, Arc::clone(&said));
-        }
+        let errors = process.stderr.take();
+        let listener = errors.map(|errors| keep_last_lines(errors, Arc::clone(&said)));
         let replies = process.stdout.take().map(lines_of);
         let (Some(requests), Some(replies)) = (process.stdin.take(), replies) else {
             return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
         };
-        Ok(Self { process, requests: Some(requests), replies, said })
+        Ok(Self { process, requests: Some(requests), replies, said, listener })
     }
 
     /// Asks, and waits for the answer.
@@ -88,9 +89,20 @@ impl Child {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         };
+        self.hear_out();
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let last = said.iter().rfind(|line| !line.trim().is_empty());
         PeerError::Ended { status, last: last.cloned().unwrap_or_default() }
+    }
+
+    /// Waits until its last words were read; a child of its own may keep the pipe open, so not for
+    /// ever.
+    fn hear_out(&self) {
+        let asked = Instant::now();
+        let listening = || self.listener.as_ref().is_some_and(|listener| !listener.is_finished());
+        while listening() && asked.elapsed() < FAREWELL {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends the process: politely, so that it ends its own children, and if need be otherwise.
@@ -127,7 +139,7 @@ fn lines_of(output: ChildStdout) -> Receiver<String> {
     receiver
 }
 
-fn keep_last_lines(errors: ChildStderr, said: Arc<Mutex<VecDeque<String>>>) {
+fn keep_last_lines(errors: ChildStderr, said: Arc<Mutex<VecDeque<String>>>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(errors).lines().map_while(Result::ok) {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +148,7 @@ fn keep_last_lines(errors: ChildStderr, said: Arc<Mutex<VecDeque<String>>>) {
             }
             said.push_back(line);
         }
-    });
+    })
 }
 
 #[cfg(all(test, unix))]
