@@ -178,7 +178,14 @@ fn differentiate<V: DeviceVariant>(
         q_transposed: Operand::new(chips.q, head, key_units, true, hold),
         d_out: Operand::new(chips.d_out, head, value_units, false, hold),
         d_out_transposed: Operand::new(chips.d_out, head, value_units, true, hold),
-        out: Operand::new(chips.out, head, value_units, false, hold),
+        // Where `Δ` was computed ahead, the output is not on chip.
+        out: Operand::new(
+            chips.out,
+            head,
+            value_units,
+            false,
+            comptime!(hold && !config.keeps_delta()),
+        ),
     };
     let rows = head * comptime!(4 * config.row_len() as u32);
     let (lse, delta) = (chips.lse + rows, chips.delta + rows);

@@ -17,7 +17,7 @@ use crate::tile::fragment::{
 use crate::tile::half::{Elements, Half};
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, lg2, max2, plane_max_bits,
-    shared_address,
+    shared_address, zero_shared,
 };
 
 /// Scores below `2^96` in magnitude need no maximum: neither they nor their sums leave the range
@@ -54,7 +54,7 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
 
     let heads = Heads::of_this_cube(shape, config);
     if UNIT_POS == 0 {
-        crate::tile::ptx::zero_shared(zeros, UNIT_BYTES);
+        zero_shared(zeros, UNIT_BYTES);
     }
     let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
