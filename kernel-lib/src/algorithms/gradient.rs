@@ -14,7 +14,7 @@ use cubecl::prelude::*;
 
 use super::scores::{Block, modify, restore, score_gradient};
 use super::softmax::{load_per_row, store_per_row, usable_lse};
-use super::{Config, GradientLayouts, Group, Layouts, Shape};
+use super::{Config, Group, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::exp::exp;
 use crate::tile::rows::Rows;
@@ -96,7 +96,7 @@ impl<R: Size> QueryRows<R> {
         lse: &[f32],
         delta: &mut [f32],
         layouts: Layouts,
-        gradients: GradientLayouts,
+        gradients: Layouts,
         shape: Shape,
         group: Group,
         row: usize,
@@ -158,7 +158,7 @@ impl<R: Size> QueryRows<R> {
     pub fn store<F: Float, W: Size>(
         &self,
         d_q: &mut [Vector<F, W>],
-        gradients: GradientLayouts,
+        gradients: Layouts,
         shape: Shape,
         group: Group,
         scale: f32,
@@ -246,7 +246,7 @@ impl<R: Size> KeyRows<R> {
         &self,
         d_k: &mut [Vector<F, W>],
         d_v: &mut [Vector<F, W>],
-        gradients: GradientLayouts,
+        gradients: Layouts,
         shape: Shape,
         group: Group,
         scale: f32,

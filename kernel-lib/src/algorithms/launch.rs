@@ -12,7 +12,7 @@ use super::streaming::{
     backward::{streaming_backward_keys, streaming_backward_queries},
     forward::streaming_forward,
 };
-use super::{Config, GradientLayoutsLaunch, LayoutsLaunch, PlaneConfig, ShapeLaunch};
+use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch};
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
 use crate::device::Device;
@@ -246,8 +246,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
         Lowering::Mma => 0,
     };
     let delta = call.target.empty([problem.batch, problem.heads, rows, 1], DType::F32);
-    let strides =
-        || GradientLayoutsLaunch::new(layout(d_q), layout(d_k), layout(d_v), layout(d_out));
+    let strides = || LayoutsLaunch::new(layout(d_q), layout(d_k), layout(d_v), layout(d_out));
     match (call.plan.lowering, call.plan.algorithm) {
         (Lowering::Mma, _) => run!(
             call,

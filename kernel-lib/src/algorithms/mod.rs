@@ -60,20 +60,10 @@ pub struct Shape {
     pub keys: usize,
 }
 
-/// Strides of the tensors of one call; an output's gradient has strides of its own.
+/// Strides of the tensors of one call, or of their gradients.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
 pub struct Layouts {
-    pub q: Layout,
-    pub k: Layout,
-    pub v: Layout,
-    pub out: Layout,
-}
-
-/// Strides of the gradients of one call.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-#[expand(derive(Clone, Copy))]
-pub struct GradientLayouts {
     pub q: Layout,
     pub k: Layout,
     pub v: Layout,

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use crate::algorithms::gradient::{KeyRows, QueryRows, ScoreTiles};
 use crate::algorithms::scores::Block;
-use crate::algorithms::{Config, GradientLayouts, Group, Layouts, Shape};
+use crate::algorithms::{Config, Group, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::rows::Rows;
 use crate::tile::stage::{stage, staged_rows};
@@ -26,7 +26,7 @@ pub fn resident_backward<V: DeviceVariant, F: Float, R: Size, W: Size>(
     d_v: &mut [Vector<F, W>],
     delta: &mut [f32],
     layouts: Layouts,
-    gradients: GradientLayouts,
+    gradients: Layouts,
     shape: Shape,
     scale: f32,
     params: V::Params,
@@ -149,7 +149,7 @@ fn queries_of_group<V: DeviceVariant, F: Float, E: Float, R: Size, W: Size>(
     d_q: &mut [Vector<F, W>],
     delta: &mut [f32],
     layouts: Layouts,
-    gradients: GradientLayouts,
+    gradients: Layouts,
     shape: Shape,
     group: Group,
     team: Team,
@@ -191,7 +191,7 @@ fn keys_of_head<V: DeviceVariant, F: Float, E: Float, R: Size, W: Size>(
     d_v: &mut [Vector<F, W>],
     delta: &[f32],
     layouts: Layouts,
-    gradients: GradientLayouts,
+    gradients: Layouts,
     shape: Shape,
     first_group: usize,
     team: Team,

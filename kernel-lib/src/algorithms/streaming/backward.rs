@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 
 use crate::algorithms::gradient::{KeyRows, QueryRows, ScoreTiles};
 use crate::algorithms::scores::Block;
-use crate::algorithms::{Config, GradientLayouts, Layouts, Shape};
+use crate::algorithms::{Config, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::stage::{stage, staged_rows};
 use crate::tile::team::Team;
@@ -24,7 +24,7 @@ pub fn streaming_backward_queries<V: DeviceVariant, F: Float, R: Size, W: Size>(
     d_q: &mut [Vector<F, W>],
     delta: &mut [f32],
     layouts: Layouts,
-    gradients: GradientLayouts,
+    gradients: Layouts,
     shape: Shape,
     scale: f32,
     params: V::Params,
@@ -111,7 +111,7 @@ pub fn streaming_backward_keys<V: DeviceVariant, F: Float, R: Size, W: Size>(
     d_k: &mut [Vector<F, W>],
     d_v: &mut [Vector<F, W>],
     layouts: Layouts,
-    gradients: GradientLayouts,
+    gradients: Layouts,
     shape: Shape,
     scale: f32,
     params: V::Params,

@@ -16,7 +16,7 @@ use cubecl::prelude::*;
 use super::per_query::{bring_delta, bring_lse, tile_columns};
 use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
 use crate::algorithms::scores::{Cell, modified, slope};
-use crate::algorithms::{GradientLayouts, Group, Layouts, Shape};
+use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
@@ -43,7 +43,7 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     d_k: &mut [Vector<F, W>],
     d_v: &mut [Vector<F, W>],
     layouts: Layouts,
-    gradients: GradientLayouts,
+    gradients: Layouts,
     shape: Shape,
     scale: f32,
     params: V::Params,
