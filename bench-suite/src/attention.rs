@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use tilewright::language::find;
 use tilewright::{DType, Device, Problem, open_device};
 use tilewright_autotune::bandwidth::copy_bandwidth;
 use tilewright_autotune::cli::PassName;
@@ -18,6 +17,7 @@ use crate::measure::{Method, Task, measure};
 use crate::peers::{Hello, Peers};
 use crate::results::Results;
 use crate::shapes::{Shape, Shapes};
+use crate::subjects::Subject;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +43,7 @@ pub struct AttentionArgs {
     /// Element types: f32, f16, bf16
     #[arg(long, value_delimiter = ',', default_value = "bf16,f32", value_name = "TYPE,..")]
     pub dtype: Vec<DType>,
-    /// Names of variants; the first example of each is run
+    /// Names of variants; the first example of each is run. Compositions: softcap+causal, alibi+causal
     #[arg(long, value_delimiter = ',', default_value = "softmax", value_name = "NAME,..")]
     pub variant: Vec<String>,
     /// Passes
@@ -216,9 +216,7 @@ fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
     for &dtype in &args.dtype {
         for &Shape { batch, heads, seq, dim, value_dim } in &shapes {
             for name in &args.variant {
-                let registered = find(name)?;
-                let variant = registered.example_variants().next();
-                let variant = variant.with_context(|| format!("`{name}` has no example"))?;
+                let subject = Subject::named(name)?;
                 for &pass in &args.pass {
                     let problem = Problem {
                         pass: pass.into(),
@@ -230,11 +228,10 @@ fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
                         batch,
                         heads,
                         kv_heads: heads,
-                        class: variant.stages().into(),
+                        class: subject.variant.stages().into(),
                         save_scores: args.save_scores,
                     };
-                    let (name, variant) = (name.clone(), variant.clone());
-                    tasks.push(Task { problem, name, registered, variant });
+                    tasks.push(Task { problem, subject: subject.clone() });
                 }
             }
         }

@@ -25,6 +25,7 @@ pub mod oracle;
 pub mod peers;
 pub mod results;
 pub mod shapes;
+pub mod subjects;
 mod tables;
 
 pub use cli::{Cli, run};

@@ -1,8 +1,5 @@
 //! One problem, by everyone who takes part, in turns.
 
-use std::collections::BTreeMap;
-
-use tilewright::language::{AnyVariant, RegisteredVariant};
 use tilewright::{Device, Plan, Problem, table};
 use tilewright_autotune::timing::{Summary, Timer, TimingError};
 use tilewright_autotune::workload::{MemoryOrder, Workload};
@@ -12,6 +9,7 @@ use crate::implementation::Implementation;
 use crate::oracle::Oracle;
 use crate::peers::{PeerError, Peers, Setup};
 use crate::results::{Row, RowError};
+use crate::subjects::Subject;
 
 /// Decides the tensors.
 const SEED: u64 = 0;
@@ -27,12 +25,8 @@ const SHORT_NANOSECONDS: f64 = 5e6;
 pub struct Task {
     /// Sizes and element type.
     pub problem: Problem,
-    /// The variant as it was asked for.
-    pub name: String,
-    /// Where it is registered.
-    pub registered: &'static RegisteredVariant,
-    /// It, with the parameters of its first example.
-    pub variant: AnyVariant,
+    /// Its variant.
+    pub subject: Subject,
 }
 
 /// How a problem is measured.
@@ -98,7 +92,7 @@ pub fn measure(
         value_dim: p.value_dim,
         dtype: p.dtype.to_string(),
         layout: method.order.name().to_owned(),
-        variant: task.name.clone(),
+        variant: task.subject.name.clone(),
         pass: p.pass.to_string(),
         floor_ms: Some(p.floor_bytes() as f64 / method.bandwidth * 1e3),
         ..Row::default()
@@ -113,7 +107,7 @@ pub fn measure(
         let gib = |bytes: usize| bytes as f64 / (1u64 << 30) as f64;
         return out(format!("skipped: needs {:.1} GiB of {:.1}", gib(needed), gib(memory)));
     }
-    let workload = match Workload::new(client, p, &task.variant, method.order, SEED) {
+    let workload = match Workload::new(client, p, &task.subject.variant, method.order, SEED) {
         Ok(workload) => workload,
         Err(error) => return out(error.to_string()),
     };
@@ -143,7 +137,7 @@ pub fn measure(
     }
     if compared {
         report("the reference".to_owned());
-        let oracle = Oracle::new(&p, &task.variant, method.order, SEED);
+        let oracle = Oracle::new(&p, &task.subject.variant, method.order, SEED);
         for entry in entries.iter_mut().filter(|entry| entry.is_in()) {
             report(format!("checking {}", entry.competitor.name()));
             entry.error = Some(contest.check(entry.competitor, &oracle, p.dtype));
@@ -218,14 +212,6 @@ impl Contest<'_> {
     fn set_up(&mut self, task: &Task, method: &Method) -> Result<(), PeerError> {
         let Some(peers) = self.peers.as_deref_mut() else { return Ok(()) };
         let p = task.problem;
-        let values = task.registered.examples.first().copied().unwrap_or_default();
-        let params: BTreeMap<String, f64> = task
-            .registered
-            .params
-            .iter()
-            .zip(values)
-            .map(|(param, value)| (param.name.to_owned(), *value))
-            .collect();
         peers.setup(Setup {
             batch: p.batch,
             heads: p.heads,
@@ -235,8 +221,8 @@ impl Contest<'_> {
             value_dim: p.value_dim,
             dtype: p.dtype.to_string(),
             layout: method.order.name().to_owned(),
-            variant: task.registered.name.to_owned(),
-            params,
+            variant: task.subject.name.clone(),
+            params: task.subject.params.clone(),
             direction: p.pass.to_string(),
             seed: SEED,
             sets: self.workload.sets(),

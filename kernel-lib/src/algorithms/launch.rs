@@ -12,7 +12,7 @@ use super::streaming::{
     backward::{streaming_backward_keys, streaming_backward_queries},
     forward::streaming_forward,
 };
-use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch};
+use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch, TileMap};
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
 use crate::device::Device;
@@ -122,7 +122,7 @@ impl Call<'_> {
         CubeCount::new_1d((self.problem.groups() / self.plan.heads) as u32)
     }
 
-    fn plane_config(&self, others: &[&Strided]) -> PlaneConfig {
+    fn plane_config<V: Variant>(&self, variant: &V, others: &[&Strided]) -> PlaneConfig {
         let tensors = [self.q, self.k, self.v, self.out];
         let mut tensors = tensors.iter().chain(others);
         let arrangement = if self.q.strides[1] < self.q.strides[2] {
@@ -132,7 +132,13 @@ impl Call<'_> {
         } else {
             Arrangement::OneByOne
         };
-        self.plan.plane_config(&self.problem, self.vector(others), arrangement, self.scale > 0.0)
+        self.plan.plane_config(
+            &self.problem,
+            self.vector(others),
+            arrangement,
+            self.scale > 0.0,
+            TileMap::of_mask(variant, &self.problem),
+        )
     }
 
     /// Tasks of a kernel in which a team owns rows of `rows`.
@@ -226,7 +232,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
             call.shape(),
             call.scale,
             variant.launch_params(),
-            call.plane_config(&[]),
+            call.plane_config(variant, &[]),
             problem.dtype.elem(&call.device),
         ),
         (Lowering::Simt, Algorithm::Resident) => launch!(resident_forward),
@@ -268,7 +274,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             call.shape(),
             call.scale,
             variant.launch_params(),
-            call.plane_config(&others),
+            call.plane_config(variant, &others),
             problem.dtype.elem(&call.device),
         ),
         (Lowering::Simt, Algorithm::Resident) => run!(

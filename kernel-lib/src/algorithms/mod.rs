@@ -15,7 +15,7 @@ pub(crate) mod streaming;
 
 use cubecl::prelude::*;
 
-pub(crate) use resident::planes::PlaneConfig;
+pub(crate) use resident::planes::{PlaneConfig, TileMap};
 
 use crate::tile::exp::Exp2;
 use crate::tile::rows::Layout;

@@ -70,6 +70,10 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
         self.first.keep(at) && self.second.keep(at)
     }
 
+    fn mask_known_on_host(&self) -> bool {
+        self.first.mask_known_on_host() && self.second.mask_known_on_host()
+    }
+
     fn describe(&self) -> String {
         format!("{} and {}", self.first.describe(), self.second.describe())
     }

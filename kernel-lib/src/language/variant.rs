@@ -67,6 +67,13 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
     /// Whether this query may see this key.
     fn keep(&self, at: &Position) -> bool;
 
+    /// Whether [`keep`](Variant::keep) on the host tells what the device will find, for every
+    /// sequence and head alike: the mask is integer arithmetic and does not look at them. Kernels
+    /// then leave out what is masked.
+    fn mask_known_on_host(&self) -> bool {
+        false
+    }
+
     /// Name and parameters, as in `softcap(cap=30)`.
     fn describe(&self) -> String;
 

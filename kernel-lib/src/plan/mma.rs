@@ -1,7 +1,7 @@
 //! Plans of the `mma` lowering: short sequences on tensor cores.
 
 use super::{Algorithm, Lowering, Plan};
-use crate::algorithms::PlaneConfig;
+use crate::algorithms::{PlaneConfig, TileMap};
 use crate::device::Device;
 use crate::tile::chip::Arrangement;
 use crate::tile::fragment::{COLS, ROWS};
@@ -157,7 +157,7 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
 pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
     // Padding differs a little between arrangements; a plan serves all of them.
     let bytes = |arrangement| {
-        let config = config(plan, problem, plan.vector, arrangement, true);
+        let config = config(plan, problem, plan.vector, arrangement, true, TileMap::UNKNOWN);
         match problem.pass {
             Pass::Forward => config.forward_bytes(),
             Pass::Backward => config.backward_bytes(),
@@ -200,6 +200,7 @@ fn config(
     width: usize,
     arrangement: Arrangement,
     positive_scale: bool,
+    tiles: TileMap,
 ) -> PlaneConfig {
     PlaneConfig {
         elements: elements(problem.dtype),
@@ -214,6 +215,7 @@ fn config(
         score: problem.class.changes_score(),
         mask: problem.class.masks(),
         positive_scale,
+        tiles,
     }
 }
 
@@ -225,7 +227,8 @@ impl Plan {
         width: usize,
         arrangement: Arrangement,
         positive_scale: bool,
+        tiles: TileMap,
     ) -> PlaneConfig {
-        config(self, problem, width, arrangement, positive_scale)
+        config(self, problem, width, arrangement, positive_scale, tiles)
     }
 }

@@ -74,6 +74,46 @@ pub fn rows16(
     terms
 }
 
+/// Eight rows of a head, lane `i`'s eighth of the plane pointing at row `i`: for each unit of a row
+/// two equal registers, so that they stand where those of [`rows16`] do. Lanes whose row does not
+/// exist point at zeros.
+#[cube]
+pub fn rows8(
+    chip: Chip,
+    head: u32,
+    row: u32,
+    exists: bool,
+    #[comptime] units: usize,
+    #[comptime] transposed: bool,
+) -> Sequence<Sequence<u32>> {
+    let mut terms = Sequence::<Sequence<u32>>::new();
+    let start = chip.row(head, row);
+    #[unroll]
+    for term in 0..comptime!(chip.shape.terms) {
+        let mut registers = Sequence::<u32>::new();
+        let first = start + comptime!((term * chip.shape.term_bytes()) as u32);
+        #[unroll]
+        for pair in 0..comptime!(units.div_ceil(2)) {
+            let unit = first + comptime!((2 * pair * UNIT_BYTES) as u32);
+            let two = comptime!(2 * pair + 1 < units);
+            let address = if comptime!(two) {
+                unit + UNIT_POS_PLANE / 8 % 2 * comptime!(UNIT_BYTES as u32)
+            } else {
+                unit
+            };
+            let x = ldmatrix_x2(select(exists, address, chip.zeros), transposed);
+            registers.push(x.extract(0usize));
+            registers.push(x.extract(0usize));
+            if comptime!(two) {
+                registers.push(x.extract(1usize));
+                registers.push(x.extract(1usize));
+            }
+        }
+        terms.push(registers);
+    }
+    terms
+}
+
 #[cube]
 fn existing(address: u32, row: u32, chip: Chip, #[comptime] whole: bool) -> u32 {
     if comptime!(whole) {

@@ -70,6 +70,14 @@ pub fn ex2(x: f32) -> f32 {
     y
 }
 
+/// `tanh(x)`, within a relative error of `2^-11`.
+#[cube]
+pub fn tanh_approx(x: f32) -> f32 {
+    let y: f32;
+    gpu_asm!("tanh.approx.f32 {y}, {x};", y = out(_) y, x = in(_) val::<f32>(x), options(pure, nomem));
+    y
+}
+
 /// `log2(x)`.
 #[cube]
 pub fn lg2(x: f32) -> f32 {

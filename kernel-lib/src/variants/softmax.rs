@@ -69,6 +69,10 @@ impl Variant for Softmax {
         true
     }
 
+    fn mask_known_on_host(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> String {
         "softmax".to_owned()
     }

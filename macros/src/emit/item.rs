@@ -9,7 +9,7 @@ use super::body;
 use super::device::Device;
 use super::host::Host;
 use crate::differentiate::differentiate;
-use crate::ir::{Function, Input};
+use crate::ir::{Function, Input, Type};
 use crate::signature::{Kind, Signature};
 
 /// The struct, its constructor, the host and device halves, the registry entry; and the function
@@ -182,6 +182,7 @@ fn host_impl(
     let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
     let is_score = signature.kind == Kind::Score;
     let is_mask = !is_score;
+    let known_on_host = is_score || is_known_on_host(function);
     quote! {
         #[allow(unused_variables, clippy::all)]
         impl ::tilewright::language::Variant for #variant {
@@ -207,6 +208,10 @@ fn host_impl(
                 #keep
             }
 
+            fn mask_known_on_host(&self) -> bool {
+                #known_on_host
+            }
+
             fn describe(&self) -> ::std::string::String {
                 #describe
             }
@@ -216,6 +221,12 @@ fn host_impl(
             }
         }
     }
+}
+
+/// Whether the host finds what the device will, for every sequence and head: `f32` is `f64` there.
+fn is_known_on_host(mask: &Function) -> bool {
+    let own = |input: Input| matches!(input, Input::Field("batch" | "head"));
+    !mask.types.contains(&Type::F32) && !mask.used_inputs().any(|(input, _)| own(*input))
 }
 
 fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> TokenStream {

@@ -13,10 +13,12 @@ use core::f32::consts::LOG2_E;
 
 use cubecl::prelude::*;
 
+use super::parts::{Part, parts};
 use super::per_query::{bring_delta, bring_lse, tile_columns};
-use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
-use crate::algorithms::scores::{Cell, modified, slope};
-use crate::algorithms::{Group, Layouts, Shape};
+use super::stages::staged;
+use super::{Head, Heads, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS, held};
+use crate::algorithms::scores::slope;
+use crate::algorithms::{Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
@@ -24,9 +26,9 @@ use crate::tile::fragment::{
     push_result, rows16, store16, zeros,
 };
 use crate::tile::half::Elements;
+use crate::tile::math::round_results_to;
 use crate::tile::ptx::{
-    F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, movmatrix, neg2,
-    shared_address, zero_shared,
+    F4, cp_async_wait, ex2, fma2, movmatrix, neg2, shared_address, zero_shared,
 };
 
 /// One cube for some neighbouring heads of one sequence.
@@ -48,8 +50,9 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     scale: f32,
     params: V::Params,
     #[comptime] config: PlaneConfig,
-    #[define(F)] _dtype: ElemType,
+    #[define(F)] dtype: ElemType,
 ) {
+    round_results_to(dtype);
     let queries = comptime!(config.chip_shape(config.queries, config.key_units()));
     let keys = comptime!(config.key_chip());
     let values = comptime!(config.value_chip());
@@ -82,32 +85,16 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     if UNIT_POS == 0 {
         zero_shared(zeros, UNIT_BYTES);
     }
-    let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
     let to_values = comptime!(config.transfer(config.value_dim));
-    chips.q.bring(
-        heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements),
-        layouts.q,
-        to_keys,
-    );
-    let d_out_start =
-        heads.start(global_address::<Vector<F, W>>(d_out.as_ptr()), gradients.out, elements);
-    chips.d_out.bring(d_out_start, gradients.out, to_values);
+    chips.q.bring(heads.start::<F, W>(q, layouts.q, config), layouts.q, to_keys);
+    let from = heads.start::<F, W>(d_out, gradients.out, config);
+    chips.d_out.bring(from, gradients.out, to_values);
     if comptime!(!config.keeps_delta()) {
-        let out_start =
-            heads.start(global_address::<Vector<F, W>>(out.as_ptr()), layouts.out, elements);
-        chips.out.bring(out_start, layouts.out, to_values);
+        chips.out.bring(heads.start::<F, W>(out, layouts.out, config), layouts.out, to_values);
     }
-    chips.k.bring(
-        heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements),
-        layouts.k,
-        to_keys,
-    );
-    chips.v.bring(
-        heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements),
-        layouts.v,
-        to_values,
-    );
+    chips.k.bring(heads.start::<F, W>(k, layouts.k, config), layouts.k, to_keys);
+    chips.v.bring(heads.start::<F, W>(v, layouts.v, config), layouts.v, to_values);
     bring_lse(lse_start, lse, heads, shape, config);
     if comptime!(config.keeps_delta()) {
         bring_delta::<F, W>(delta_start, out, d_out, layouts.out, gradients.out, heads, config);
@@ -115,22 +102,15 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     cp_async_wait();
     sync_cube();
 
-    let mut head = UNIT_POS / 32;
-    while head < comptime!(config.heads as u32) {
-        let group = heads.group(head, shape);
-        differentiate::<V>(chips, head, group, shape, scale, &params, config);
-        head += comptime!(config.planes as u32);
+    let mut nth = UNIT_POS / 32;
+    while nth < comptime!(config.heads as u32) {
+        differentiate::<V>(chips, heads.head(nth, shape, scale), &params, config);
+        nth += comptime!(config.planes as u32);
     }
     sync_cube();
-    let d_q_start =
-        heads.start(global_address_mut::<Vector<F, W>>(d_q.as_mut_ptr()), gradients.q, elements);
-    chips.q.take_out(d_q_start, gradients.q, to_keys);
-    let d_k_start =
-        heads.start(global_address_mut::<Vector<F, W>>(d_k.as_mut_ptr()), gradients.k, elements);
-    chips.k.take_out(d_k_start, gradients.k, to_keys);
-    let d_v_start =
-        heads.start(global_address_mut::<Vector<F, W>>(d_v.as_mut_ptr()), gradients.v, elements);
-    chips.v.take_out(d_v_start, gradients.v, to_values);
+    chips.q.take_out(heads.start_mut::<F, W>(d_q, gradients.q, config), gradients.q, to_keys);
+    chips.k.take_out(heads.start_mut::<F, W>(d_k, gradients.k, config), gradients.k, to_keys);
+    chips.v.take_out(heads.start_mut::<F, W>(d_v, gradients.v, config), gradients.v, to_values);
 }
 
 /// Everything that a cube brings on chip.
@@ -162,10 +142,7 @@ struct QuerySide {
 #[cube]
 fn differentiate<V: DeviceVariant>(
     chips: Chips,
-    head: u32,
-    group: Group,
-    shape: Shape,
-    scale: f32,
+    head: Head,
     params: &V::Params,
     #[comptime] config: PlaneConfig,
 ) {
@@ -174,47 +151,39 @@ fn differentiate<V: DeviceVariant>(
     let registers = comptime!(config.query_blocks() * (4 * key_units + 6 * value_units));
     let hold = comptime!(held(registers * config.elements.terms()));
     let queries = QuerySide {
-        q: Operand::new(chips.q, head, key_units, false, hold),
-        q_transposed: Operand::new(chips.q, head, key_units, true, hold),
-        d_out: Operand::new(chips.d_out, head, value_units, false, hold),
-        d_out_transposed: Operand::new(chips.d_out, head, value_units, true, hold),
+        q: Operand::new(chips.q, head.nth, key_units, false, hold),
+        q_transposed: Operand::new(chips.q, head.nth, key_units, true, hold),
+        d_out: Operand::new(chips.d_out, head.nth, value_units, false, hold),
+        d_out_transposed: Operand::new(chips.d_out, head.nth, value_units, true, hold),
         // Where `Δ` was computed ahead, the output is not on chip.
         out: Operand::new(
             chips.out,
-            head,
+            head.nth,
             value_units,
             false,
             comptime!(hold && !config.keeps_delta()),
         ),
     };
-    let rows = head * comptime!(4 * config.row_len() as u32);
+    let rows = head.nth * comptime!(4 * config.row_len() as u32);
     let (lse, delta) = (chips.lse + rows, chips.delta + rows);
     let mut d_q = zeros(comptime!(config.query_blocks() * key_units));
     let blocks = comptime!(config.key_blocks());
     let whole = comptime!(config.keys / ROWS);
     if comptime!(blocks <= UNROLLED_BLOCKS && hold) {
         #[unroll]
-        for block in 0..whole {
-            let at = comptime!(block as u32).runtime();
-            key_block::<V>(
-                &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, true,
-                config,
-            );
+        for nth in 0..whole {
+            let block = RowBlock::known(nth, true);
+            key_block::<V>(&mut d_q, &queries, lse, delta, chips, head, block, params, config);
         }
     } else {
-        for block in 0..comptime!(whole as u32).runtime() {
-            key_block::<V>(
-                &mut d_q, &queries, lse, delta, chips, head, block, group, shape, scale, params,
-                true, config,
-            );
+        for at in 0..comptime!(whole as u32).runtime() {
+            let block = RowBlock::whole(at);
+            key_block::<V>(&mut d_q, &queries, lse, delta, chips, head, block, params, config);
         }
     }
     if comptime!(whole < blocks) {
-        let at = comptime!(whole as u32).runtime();
-        key_block::<V>(
-            &mut d_q, &queries, lse, delta, chips, head, at, group, shape, scale, params, false,
-            config,
-        );
+        let block = RowBlock::known(whole, false);
+        key_block::<V>(&mut d_q, &queries, lse, delta, chips, head, block, params, config);
     }
     #[unroll]
     for block in 0..comptime!(config.query_blocks()) {
@@ -225,10 +194,10 @@ fn differentiate<V: DeviceVariant>(
             comptime!(block * key_units),
             key_units,
             chips.q,
-            head,
+            head.nth,
             at,
-            scale,
-            scale,
+            head.scale,
+            head.scale,
             whole,
             config.elements,
         );
@@ -244,74 +213,69 @@ fn key_block<V: DeviceVariant>(
     lse: u32,
     delta: u32,
     chips: Chips,
-    head: u32,
-    block: u32,
-    group: Group,
-    shape: Shape,
-    scale: f32,
+    head: Head,
+    block: RowBlock,
     params: &V::Params,
-    #[comptime] whole: bool,
     #[comptime] config: PlaneConfig,
 ) {
     let elements = comptime!(config.elements);
     let key_units = comptime!(config.key_units());
     let value_units = comptime!(config.value_units());
-    let row = block * comptime!(ROWS as u32) + lane_row();
-    let k = rows16(chips.k, head, block, key_units, false, whole);
-    let k_transposed = rows16(chips.k, head, block, key_units, true, whole);
-    let v = rows16(chips.v, head, block, value_units, false, whole);
+    let (at, whole) = (block.at, comptime!(block.whole));
+    let tiles = comptime!(config.backward_tiles(block.nth));
+    let row = at * comptime!(ROWS as u32) + lane_row();
+    let k = rows16(chips.k, head.nth, at, key_units, false, whole);
+    let k_transposed = rows16(chips.k, head.nth, at, key_units, true, whole);
+    let v = rows16(chips.v, head.nth, at, value_units, false, whole);
     let mut d_k = zeros(key_units);
     let mut d_v = zeros(value_units);
     #[unroll]
     for query_block in 0..comptime!(config.query_blocks()) {
-        let q = queries.q.block(query_block);
-        let d_out = queries.d_out.block(query_block);
-        let out = if comptime!(config.keeps_delta()) {
-            empty_operand(elements)
-        } else {
-            queries.out.block(query_block)
-        };
-        let mut weights = empty_operand(elements);
-        let mut d_scores = empty_operand(elements);
-        #[unroll]
-        for part in 0..2usize {
-            let tile = comptime!(2 * query_block + part);
-            if comptime!(tile < config.query_tiles()) {
-                let start = no_keys(row, comptime!(whole || config.scales_first()), config);
-                let raw = dot(&k, &q, part, start, elements);
-                let d_weight = if comptime!(config.keeps_delta()) {
-                    let minus_delta = tile_columns(delta, tile);
-                    let (a, b) = (minus_delta.extract(0usize), minus_delta.extract(1usize));
-                    dot(&v, &d_out, part, cells(a, b, a, b), elements)
+        let parts = comptime!(parts(query_block, &tiles, None));
+        if comptime!(!parts.is_empty()) {
+            let q = queries.q.block(query_block);
+            let d_out = queries.d_out.block(query_block);
+            let out = if comptime!(config.keeps_delta()) {
+                empty_operand(elements)
+            } else {
+                queries.out.block(query_block)
+            };
+            let mut weights = empty_operand(elements);
+            let mut d_scores = empty_operand(elements);
+            #[unroll]
+            for part in 0..comptime!(parts.len()) {
+                if comptime!(parts[part] == Part::Zeros) {
+                    push_result(&mut weights, F4::new(0.0f32), elements);
+                    push_result(&mut d_scores, F4::new(0.0f32), elements);
                 } else {
-                    d_weight(&v, &d_out, &out, part, config)
-                };
-                let (p, d_s) = score_gradient::<V>(
-                    raw, d_weight, row, tile, lse, group, shape, scale, params, whole, config,
-                );
-                push_result(&mut weights, p, elements);
-                push_result(&mut d_scores, d_s, elements);
+                    let tile = comptime!(2 * query_block + part);
+                    let start = no_keys(row, comptime!(whole || config.scales_first()), config);
+                    let raw = dot(&k, &q, part, start, elements);
+                    let d_weight = if comptime!(config.keeps_delta()) {
+                        let minus_delta = tile_columns(delta, tile);
+                        let (a, b) = (minus_delta.extract(0usize), minus_delta.extract(1usize));
+                        dot(&v, &d_out, part, cells(a, b, a, b), elements)
+                    } else {
+                        d_weight(&v, &d_out, &out, part, config)
+                    };
+                    let (p, d_s) = score_gradient::<V>(
+                        raw, d_weight, row, tile, lse, head, block, params, config,
+                    );
+                    push_result(&mut weights, p, elements);
+                    push_result(&mut d_scores, d_s, elements);
+                }
             }
+            let d_out_transposed = queries.d_out_transposed.block(query_block);
+            add_product(&mut d_v, 0usize, &weights, &d_out_transposed, elements);
+            let q_transposed = queries.q_transposed.block(query_block);
+            add_product(&mut d_k, 0usize, &d_scores, &q_transposed, elements);
+            let first = comptime!(query_block * key_units);
+            add_product(d_q, first, &transposed(&d_scores, elements), &k_transposed, elements);
         }
-        add_product(
-            &mut d_v,
-            0usize,
-            &weights,
-            &queries.d_out_transposed.block(query_block),
-            elements,
-        );
-        add_product(
-            &mut d_k,
-            0usize,
-            &d_scores,
-            &queries.q_transposed.block(query_block),
-            elements,
-        );
-        let first = comptime!(query_block * key_units);
-        add_product(d_q, first, &transposed(&d_scores, elements), &k_transposed, elements);
     }
-    store16(&d_v, 0usize, value_units, chips.v, head, block, 1.0f32, 1.0f32, whole, elements);
-    store16(&d_k, 0usize, key_units, chips.k, head, block, scale, scale, whole, elements);
+    let (nth, scale) = (head.nth, head.scale);
+    store16(&d_v, 0usize, value_units, chips.v, nth, at, 1.0f32, 1.0f32, whole, elements);
+    store16(&d_k, 0usize, key_units, chips.k, nth, at, scale, scale, whole, elements);
 }
 
 /// `dPᵀ - Δ`, a 16x8 tile of it.
@@ -349,35 +313,28 @@ fn score_gradient<V: DeviceVariant>(
     row: u32,
     #[comptime] tile: usize,
     lse: u32,
-    group: Group,
-    shape: Shape,
-    scale: f32,
+    head: Head,
+    block: RowBlock,
     params: &V::Params,
-    #[comptime] whole: bool,
     #[comptime] config: PlaneConfig,
 ) -> (F4, F4) {
     let minus_lse = tile_columns(lse, tile);
-    let factor = if comptime!(config.scales_first()) { LOG2_E.runtime() } else { scale * LOG2_E };
+    let factor =
+        if comptime!(config.scales_first()) { LOG2_E.runtime() } else { head.scale * LOG2_E };
+    let masks = comptime!(config.mask && !config.tiles.is_open(block.nth, tile));
     let mut weights = F4::empty();
     let mut gradients = F4::empty();
     #[unroll]
     for cell in 0..4usize {
         let key = row + comptime!(cell as u32 / 2 * 8);
         let query = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
-        let at = Cell { group, shape, query, key };
-        let mut score = raw.extract(cell);
-        if comptime!(config.scales_first()) {
-            score *= scale;
-        }
-        let (changes, masks) = comptime!((config.score, config.mask));
-        let mut change = modified::<V>(score, at, params, changes, masks);
-        if comptime!(!whole && config.scales_first()) {
-            change = select(key < comptime!(config.keys as u32), change, f32::NEG_INFINITY);
-        }
-        let weight = ex2(fma(change, factor, minus_lse.extract(comptime!(cell % 2))));
+        let (at, x) = (head.cell(query, key), raw.extract(cell));
+        let ragged = comptime!(!block.whole);
+        let scores = staged::<V>(x, at, head.scale, params, masks, ragged, config);
+        let weight = ex2(fma(scores.modified, factor, minus_lse.extract(comptime!(cell % 2))));
         let mut gradient = weight * d_weight.extract(cell);
-        if comptime!(changes) {
-            gradient *= slope::<V>(score, at, params, masks);
+        if comptime!(config.score) {
+            gradient *= slope::<V>(scores.score, at, params, masks);
         }
         weights.insert(cell, weight);
         gradients.insert(cell, gradient);

@@ -4,10 +4,12 @@ use core::f32::consts::{LN_2, LOG2_E};
 
 use cubecl::prelude::*;
 
+use super::fold::{Fold, append, folded_ones, folded_rows, folded_weights, stacked};
+use super::parts::{Part, parts};
 use super::softmax::{normaliser, ones, quad_sum, row_max};
-use super::{Heads, Operand, PlaneConfig, UNROLLED_BLOCKS, held};
-use crate::algorithms::scores::{Cell, modified};
-use crate::algorithms::{Group, Layouts, Shape};
+use super::stages::staged;
+use super::{Head, Heads, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS, held, held_beside};
+use crate::algorithms::{Layouts, Shape};
 use crate::language::DeviceVariant;
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
@@ -15,9 +17,9 @@ use crate::tile::fragment::{
     store16, zeros,
 };
 use crate::tile::half::{Elements, Half};
+use crate::tile::math::round_results_to;
 use crate::tile::ptx::{
-    F4, cp_async_wait, ex2, fma2, global_address, global_address_mut, lg2, max2, plane_max_bits,
-    shared_address, zero_shared,
+    F4, cp_async_wait, ex2, fma2, lg2, max2, plane_max_bits, shared_address, zero_shared,
 };
 
 /// Scores below `2^96` in magnitude need no maximum: neither they nor their sums leave the range
@@ -38,8 +40,9 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
     scale: f32,
     params: V::Params,
     #[comptime] config: PlaneConfig,
-    #[define(F)] _dtype: ElemType,
+    #[define(F)] dtype: ElemType,
 ) {
+    round_results_to(dtype);
     let [queries, keys, values] =
         comptime!([config.query_chip(), config.key_chip(), config.value_chip()]);
     let memory =
@@ -48,89 +51,91 @@ pub fn plane_forward<V: DeviceVariant, F: Float, W: Size>(
     let q_start = zeros + comptime!(UNIT_BYTES as u32);
     let k_start = q_start + comptime!(queries.bytes() as u32);
     let v_start = k_start + comptime!(keys.bytes() as u32);
-    let q_chip = Chip { start: q_start, zeros, shape: queries };
-    let k_chip = Chip { start: k_start, zeros, shape: keys };
-    let v_chip = Chip { start: v_start, zeros, shape: values };
+    let chips = Chips {
+        q: Chip { start: q_start, zeros, shape: queries },
+        k: Chip { start: k_start, zeros, shape: keys },
+        v: Chip { start: v_start, zeros, shape: values },
+    };
 
     let heads = Heads::of_this_cube(shape, config);
     if UNIT_POS == 0 {
         zero_shared(zeros, UNIT_BYTES);
     }
-    let elements = comptime!(config.elements);
     let to_keys = comptime!(config.transfer(config.head_dim));
     let to_values = comptime!(config.transfer(config.value_dim));
-    q_chip.bring(
-        heads.start(global_address::<Vector<F, W>>(q.as_ptr()), layouts.q, elements),
-        layouts.q,
-        to_keys,
-    );
-    k_chip.bring(
-        heads.start(global_address::<Vector<F, W>>(k.as_ptr()), layouts.k, elements),
-        layouts.k,
-        to_keys,
-    );
-    v_chip.bring(
-        heads.start(global_address::<Vector<F, W>>(v.as_ptr()), layouts.v, elements),
-        layouts.v,
-        to_values,
-    );
+    chips.q.bring(heads.start::<F, W>(q, layouts.q, config), layouts.q, to_keys);
+    chips.k.bring(heads.start::<F, W>(k, layouts.k, config), layouts.k, to_keys);
+    chips.v.bring(heads.start::<F, W>(v, layouts.v, config), layouts.v, to_values);
     cp_async_wait();
     sync_cube();
 
-    let mut head = UNIT_POS / 32;
-    while head < comptime!(config.heads as u32) {
-        let group = heads.group(head, shape);
-        attend::<V>(q_chip, k_chip, v_chip, head, lse, group, shape, scale, &params, config);
-        head += comptime!(config.planes as u32);
+    let mut nth = UNIT_POS / 32;
+    while nth < comptime!(config.heads as u32) {
+        attend::<V>(chips, heads.head(nth, shape, scale), lse, &params, config);
+        nth += comptime!(config.planes as u32);
     }
     sync_cube();
-    let out_start =
-        heads.start(global_address_mut::<Vector<F, W>>(out.as_mut_ptr()), layouts.out, elements);
-    q_chip.take_out(out_start, layouts.out, to_values);
+    chips.q.take_out(heads.start_mut::<F, W>(out, layouts.out, config), layouts.out, to_values);
 }
 
-/// All queries of a head; the output replaces them on chip.
-#[allow(clippy::too_many_arguments)]
+/// Everything that a cube brings on chip; the output replaces the queries.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+struct Chips {
+    q: Chip,
+    k: Chip,
+    v: Chip,
+}
+
+/// All queries of a head.
 #[cube]
 fn attend<V: DeviceVariant>(
-    q_chip: Chip,
-    k_chip: Chip,
-    v_chip: Chip,
-    head: u32,
+    chips: Chips,
+    head: Head,
     lse: &mut [f32],
-    group: Group,
-    shape: Shape,
-    scale: f32,
     params: &V::Params,
     #[comptime] config: PlaneConfig,
 ) {
-    let units = comptime!(config.key_units());
+    let (units, value_units) = comptime!((config.key_units(), config.value_units()));
     let terms = comptime!(config.elements.terms());
     let hold_keys = comptime!(held(config.key_blocks() * 2 * units * terms));
-    let hold_values = comptime!(held(config.key_blocks() * 2 * config.value_units() * terms));
-    let keys = Operand::new(k_chip, head, units, false, hold_keys);
-    let values = Operand::new(v_chip, head, comptime!(config.value_units()), true, hold_values);
+    let hold_values = comptime!(held(config.key_blocks() * 2 * value_units * terms));
+    let keys = Operand::new(chips.k, head.nth, units, false, hold_keys);
+    let values = Operand::new(chips.v, head.nth, value_units, true, hold_values);
+    let blocks = comptime!(config.query_blocks());
+    let few = comptime!(blocks <= UNROLLED_BLOCKS && held_beside(blocks * 2 * units * terms));
+    let queries = Operand::new(chips.q, head.nth, units, false, few);
+    let mut folded = Sequence::<Sequence<Sequence<u32>>>::new();
     // A bound on the scores that is cheaper than their maximum. It knows nothing of what a
     // variant adds to them, and f16 has no range to spare.
     if comptime!(config.elements.half() == Half::Bf16 && !config.scales_first() && hold_keys) {
-        let queries = Operand::new(q_chip, head, units, false, false);
-        let factor = scale * LOG2_E;
-        let bound = largest_square(&queries, comptime!(config.query_blocks()), config)
+        let factor = head.scale * LOG2_E;
+        let bound = largest_square(&queries, blocks, config)
             * largest_square(&keys, comptime!(config.key_blocks()), config)
             * factor
             * factor;
         if bound < SAFE_SQUARE {
+            let fold = comptime!(Fold::of(&config));
+            if comptime!(fold.folds()) {
+                #[unroll]
+                for tile in 0..comptime!(fold.tiles(blocks)) {
+                    let weights = folded_weights(&queries, chips.k, head, tile, fold, config);
+                    folded.push(weights);
+                }
+            }
             attend_rows::<V>(
-                q_chip, &keys, &values, head, lse, group, shape, scale, params, true, config,
+                chips, &queries, &keys, &values, &folded, head, lse, params, true, fold, config,
             );
         } else {
+            let fold = comptime!(Fold::NONE);
             attend_rows::<V>(
-                q_chip, &keys, &values, head, lse, group, shape, scale, params, false, config,
+                chips, &queries, &keys, &values, &folded, head, lse, params, false, fold, config,
             );
         }
     } else {
+        let fold = comptime!(Fold::NONE);
         attend_rows::<V>(
-            q_chip, &keys, &values, head, lse, group, shape, scale, params, false, config,
+            chips, &queries, &keys, &values, &folded, head, lse, params, false, fold, config,
         );
     }
 }
@@ -139,61 +144,69 @@ fn attend<V: DeviceVariant>(
 #[allow(clippy::too_many_arguments)]
 #[cube]
 fn attend_rows<V: DeviceVariant>(
-    q_chip: Chip,
+    chips: Chips,
+    queries: &Operand,
     keys: &Operand,
     values: &Operand,
-    head: u32,
+    folded: &Sequence<Sequence<Sequence<u32>>>,
+    head: Head,
     lse: &mut [f32],
-    group: Group,
-    shape: Shape,
-    scale: f32,
     params: &V::Params,
     #[comptime] bounded: bool,
+    #[comptime] fold: Fold,
     #[comptime] config: PlaneConfig,
 ) {
     let blocks = comptime!(config.query_blocks());
     let whole = comptime!(config.queries / ROWS);
     if comptime!(blocks <= UNROLLED_BLOCKS) {
         #[unroll]
-        for block in 0..whole {
+        for nth in 0..whole {
             attend_block::<V>(
-                q_chip,
+                chips,
+                queries,
                 keys,
                 values,
+                folded,
                 head,
-                comptime!(block as u32).runtime(),
+                RowBlock::known(nth, true),
                 lse,
-                group,
-                shape,
-                scale,
                 params,
                 bounded,
-                true,
+                fold,
                 config,
             );
         }
     } else {
-        for block in 0..comptime!(whole as u32).runtime() {
+        for at in 0..comptime!(whole as u32).runtime() {
             attend_block::<V>(
-                q_chip, keys, values, head, block, lse, group, shape, scale, params, bounded, true,
+                chips,
+                queries,
+                keys,
+                values,
+                folded,
+                head,
+                RowBlock::whole(at),
+                lse,
+                params,
+                bounded,
+                fold,
                 config,
             );
         }
     }
     if comptime!(whole < blocks) {
         attend_block::<V>(
-            q_chip,
+            chips,
+            queries,
             keys,
             values,
+            folded,
             head,
-            comptime!(whole as u32).runtime(),
+            RowBlock::known(whole, false),
             lse,
-            group,
-            shape,
-            scale,
             params,
             bounded,
-            false,
+            fold,
             config,
         );
     }
@@ -203,37 +216,45 @@ fn attend_rows<V: DeviceVariant>(
 #[allow(clippy::too_many_arguments)]
 #[cube]
 fn attend_block<V: DeviceVariant>(
-    q_chip: Chip,
+    chips: Chips,
+    queries: &Operand,
     keys: &Operand,
     values: &Operand,
-    head: u32,
-    block: u32,
+    folded: &Sequence<Sequence<Sequence<u32>>>,
+    head: Head,
+    block: RowBlock,
     lse: &mut [f32],
-    group: Group,
-    shape: Shape,
-    scale: f32,
     params: &V::Params,
     #[comptime] bounded: bool,
-    #[comptime] whole: bool,
+    #[comptime] fold: Fold,
     #[comptime] config: PlaneConfig,
 ) {
     let elements = comptime!(config.elements);
-    let tiles = comptime!(config.key_tiles());
-    let row = block * comptime!(ROWS as u32) + lane_row();
-    let q = rows16(q_chip, head, block, comptime!(config.key_units()), false, whole);
+    let tiles = comptime!(config.forward_tiles(block.nth, fold));
+    let row = block.at * comptime!(ROWS as u32) + lane_row();
+    let units = comptime!(config.key_units());
+    let whole = comptime!(block.whole);
+    let q = if comptime!(queries.hold && block.nth.is_some()) {
+        queries.block(comptime!(block.nth.unwrap_or(0)))
+    } else {
+        rows16(chips.q, head.nth, block.at, units, false, whole)
+    };
 
     let mut scores = Sequence::<F4>::new();
     #[unroll]
-    for tile in 0..tiles {
+    for i in 0..comptime!(tiles.len()) {
+        let tile = comptime!(tiles[i]);
         // Keys that do not exist start from minus infinity, which costs no instruction.
         let ragged = comptime!((tile + 1) * COLS > config.keys && !config.scales_first());
         let start = if comptime!(ragged) { no_key(tile, config) } else { F4::new(0.0f32) };
         let product = dot(&q, &keys.block(tile / 2), comptime!(tile % 2), start, elements);
-        scores.push(modify_tile::<V>(product, row, tile, group, shape, scale, params, config));
+        let masks = comptime!(config.mask && !config.tiles.is_open(block.nth, tile));
+        scores.push(modify_tile::<V>(product, row, tile, head, params, masks, config));
     }
 
     // exp(x - m) = 2^(x c - m c)
-    let factor = if comptime!(config.scales_first()) { LOG2_E.runtime() } else { scale * LOG2_E };
+    let factor =
+        if comptime!(config.scales_first()) { LOG2_E.runtime() } else { head.scale * LOG2_E };
     let mut upper = 0.0f32.runtime();
     let mut lower = 0.0f32.runtime();
     if comptime!(!bounded) {
@@ -248,15 +269,20 @@ fn attend_block<V: DeviceVariant>(
     // rounded to 16 bits; what was split into terms keeps its precision only in `f32`.
     let sums_rounded = comptime!(config.elements != Elements::Single);
     let mut rounded_sum = zeros(1usize);
-    let ones = ones(comptime!(elements.half()));
     #[unroll]
     for key_block in 0..comptime!(config.key_blocks()) {
+        let parts = comptime!(parts(key_block, &tiles, fold.last_tile(&config)));
+        let folds = comptime!(parts.last() == Some(&Part::Folded));
         let mut weights = empty_operand(elements);
         #[unroll]
-        for part in 0..2usize {
-            let tile = comptime!(2 * key_block + part);
-            if comptime!(tile < tiles) {
-                let s = scores[tile];
+        for i in 0..comptime!(parts.len()) {
+            let part = comptime!(parts[i]);
+            if comptime!(part == Part::Zeros) {
+                push_result(&mut weights, F4::new(0.0f32), elements);
+            } else if comptime!(part == Part::Folded) {
+                append(&mut weights, &folded[comptime!(fold.tile_of(block.nth))]);
+            } else {
+                let s = scores[comptime!(part.place_in(&tiles))];
                 let a = ex2(fma(s.extract(0usize), factor, -upper));
                 let b = ex2(fma(s.extract(1usize), factor, -upper));
                 let c = ex2(fma(s.extract(2usize), factor, -lower));
@@ -268,9 +294,23 @@ fn attend_block<V: DeviceVariant>(
                 push_result(&mut weights, cells(a, b, c, d), elements);
             }
         }
-        add_product(&mut sums, 0usize, &weights, &values.block(key_block), elements);
-        if comptime!(sums_rounded) {
-            add_product(&mut rounded_sum, 0usize, &weights, &ones, elements);
+        if comptime!(!parts.is_empty()) {
+            let (rows, row_ones) = if comptime!(folds) {
+                let own = folded_rows(chips.v, head.nth, block, fold, values.units, true);
+                let own_ones = folded_ones(block, fold, config);
+                if comptime!(parts.len() == 1) {
+                    (own, own_ones)
+                } else {
+                    let ones = ones(comptime!(elements.half()));
+                    (stacked(&values.block(key_block), &own), stacked(&ones, &own_ones))
+                }
+            } else {
+                (values.block(key_block), ones(comptime!(elements.half())))
+            };
+            add_product(&mut sums, 0usize, &weights, &rows, elements);
+            if comptime!(sums_rounded) {
+                add_product(&mut rounded_sum, 0usize, &weights, &row_ones, elements);
+            }
         }
     }
     if comptime!(sums_rounded) {
@@ -285,9 +325,9 @@ fn attend_block<V: DeviceVariant>(
         &sums,
         0usize,
         comptime!(config.value_units()),
-        q_chip,
-        head,
-        block,
+        chips.q,
+        head.nth,
+        block.at,
         normaliser(upper_sum, config),
         normaliser(lower_sum, config),
         whole,
@@ -300,41 +340,31 @@ fn attend_block<V: DeviceVariant>(
     if UNIT_POS_PLANE % 4 < 2 && mine < comptime!(config.queries as u32) {
         let sum = select(second, lower_sum, upper_sum);
         let largest = select(second, lower, upper);
-        lse[group.first_row + mine as usize] = (lg2(sum) + largest) * LN_2;
+        lse[head.group.first_row + mine as usize] = (lg2(sum) + largest) * LN_2;
     }
 }
 
 /// The variant's stages on one tile of scores, and the ragged edge where it was not there before.
-#[allow(clippy::too_many_arguments)]
 #[cube]
 fn modify_tile<V: DeviceVariant>(
     product: F4,
     row: u32,
     #[comptime] tile: usize,
-    group: Group,
-    shape: Shape,
-    scale: f32,
+    head: Head,
     params: &V::Params,
+    #[comptime] masks: bool,
     #[comptime] config: PlaneConfig,
 ) -> F4 {
-    let ragged = comptime!((tile + 1) * COLS > config.keys);
-    if comptime!(config.scales_first() || config.mask) {
+    if comptime!(config.scales_first() || masks) {
+        let ragged = comptime!((tile + 1) * COLS > config.keys);
         let mut modified_tile = F4::empty();
         #[unroll]
         for cell in 0..4usize {
             let query = row + comptime!(cell as u32 / 2 * 8);
             let key = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
-            let at = Cell { group, shape, query, key };
-            let mut score = product.extract(cell);
-            if comptime!(config.scales_first()) {
-                score *= scale;
-            }
-            score =
-                modified::<V>(score, at, params, comptime!(config.score), comptime!(config.mask));
-            if comptime!(ragged && config.scales_first()) {
-                score = select(key < comptime!(config.keys as u32), score, f32::NEG_INFINITY);
-            }
-            modified_tile.insert(cell, score);
+            let (at, x) = (head.cell(query, key), product.extract(cell));
+            let cell_scores = staged::<V>(x, at, head.scale, params, masks, ragged, config);
+            modified_tile.insert(cell, cell_scores.modified);
         }
         modified_tile
     } else {

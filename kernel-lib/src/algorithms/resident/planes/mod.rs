@@ -5,17 +5,25 @@
 //! what is ragged about them then costs nothing where it does not occur.
 
 pub mod backward;
+mod fold;
 pub mod forward;
+mod parts;
 mod per_query;
 mod softmax;
+mod stages;
+mod tile_map;
 
 use cubecl::prelude::*;
 
+use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Shape};
 use crate::tile::chip::{Arrangement, Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
 use crate::tile::fragment::{COLS, ROWS, rows16};
 use crate::tile::half::Elements;
+use crate::tile::ptx::{global_address, global_address_mut};
 use crate::tile::rows::Layout;
+
+pub use tile_map::TileMap;
 
 /// What is fixed when a kernel is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,16 +52,25 @@ pub struct PlaneConfig {
     pub mask: bool,
     /// Whether the scale is positive, so that a maximum may be taken before scaling.
     pub positive_scale: bool,
+    /// What the mask leaves of the tiles.
+    pub tiles: TileMap,
 }
 
 /// Fragments that stay in registers for a whole head, at most.
 const HELD_REGISTERS: usize = 48;
+/// Fragments that stay in registers besides those, at most.
+const HELD_BESIDE: usize = 12;
 /// Blocks of rows whose loop is unrolled, at most.
 const UNROLLED_BLOCKS: usize = 4;
 
 /// Whether operands of this many registers are held.
 pub(super) fn held(registers: usize) -> bool {
     registers <= HELD_REGISTERS
+}
+
+/// Whether operands of this many registers are held although others are.
+pub(super) fn held_beside(registers: usize) -> bool {
+    registers <= HELD_BESIDE
 }
 
 impl PlaneConfig {
@@ -170,21 +187,85 @@ impl Heads {
         Heads { batch: CUBE_POS / cubes, first: CUBE_POS % cubes * comptime!(config.heads) }
     }
 
-    /// The address of the first head's first row, in a tensor that starts at `tensor`.
-    pub fn start(&self, tensor: u64, layout: Layout, #[comptime] elements: Elements) -> u64 {
-        let offset = self.batch * layout.batch + self.first * layout.head;
-        tensor + u64::cast_from(offset) * comptime!(elements.bytes() as u64)
+    /// The address of the first head's first row in a tensor.
+    pub fn start<F: Float, W: Size>(
+        &self,
+        tensor: &[Vector<F, W>],
+        layout: Layout,
+        #[comptime] config: PlaneConfig,
+    ) -> u64 {
+        global_address::<Vector<F, W>>(tensor.as_ptr()) + self.offset(layout, config)
+    }
+
+    /// The same in a tensor of results.
+    pub fn start_mut<F: Float, W: Size>(
+        &self,
+        tensor: &mut [Vector<F, W>],
+        layout: Layout,
+        #[comptime] config: PlaneConfig,
+    ) -> u64 {
+        global_address_mut::<Vector<F, W>>(tensor.as_mut_ptr()) + self.offset(layout, config)
+    }
+
+    fn offset(&self, layout: Layout, #[comptime] config: PlaneConfig) -> u64 {
+        let elements = self.batch * layout.batch + self.first * layout.head;
+        u64::cast_from(elements) * comptime!(config.elements.bytes() as u64)
     }
 
     /// The `nth` of them.
-    pub fn group(&self, nth: u32, shape: Shape) -> Group {
+    pub fn head(&self, nth: u32, shape: Shape, scale: f32) -> Head {
         let head = self.first + nth as usize;
-        Group {
-            batch: self.batch,
-            head,
-            kv_head: head,
-            first_row: (self.batch * shape.heads + head) * shape.queries,
-        }
+        let first_row = (self.batch * shape.heads + head) * shape.queries;
+        let group = Group { batch: self.batch, head, kv_head: head, first_row };
+        Head { nth, group, shape, scale }
+    }
+}
+
+/// The head that a plane computes.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub struct Head {
+    /// Its place among the heads of the cube.
+    pub nth: u32,
+    pub group: Group,
+    pub shape: Shape,
+    /// What its products are multiplied by.
+    pub scale: f32,
+}
+
+#[cube]
+impl Head {
+    /// One of its scores.
+    pub fn cell(&self, query: u32, key: u32) -> Cell {
+        Cell { group: self.group, shape: self.shape, query, key }
+    }
+}
+
+/// Sixteen rows of a head.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub struct RowBlock {
+    /// Its place.
+    pub at: u32,
+    /// Its place, where it is known when the kernel is compiled.
+    #[cube(comptime)]
+    pub nth: Option<usize>,
+    /// Whether all of its rows exist.
+    #[cube(comptime)]
+    pub whole: bool,
+}
+
+#[cube]
+impl RowBlock {
+    /// A block whose place is known when the kernel is compiled.
+    pub fn known(#[comptime] nth: usize, #[comptime] whole: bool) -> RowBlock {
+        let at = comptime!(nth as u32).runtime();
+        RowBlock { at, nth: comptime!(Some(nth)), whole }
+    }
+
+    /// A whole one of many.
+    pub fn whole(at: u32) -> RowBlock {
+        RowBlock { at, nth: comptime!(None), whole: true }
     }
 }
 

@@ -10,12 +10,11 @@ use crate::tile::ptx::{F4, rcp};
 /// then are `exp(-inf) = 0` and not `exp(-inf + inf)`.
 #[cube]
 pub fn row_max(scores: &Sequence<F4>, #[comptime] config: PlaneConfig) -> (f32, f32) {
-    let first = scores[0usize];
-    let mut upper = max(first.extract(0usize), first.extract(1usize));
-    let mut lower = max(first.extract(2usize), first.extract(3usize));
+    let mut upper = f32::NEG_INFINITY.runtime();
+    let mut lower = f32::NEG_INFINITY.runtime();
     let tiles = scores.len();
     #[unroll]
-    for tile in 1..tiles {
+    for tile in 0..tiles {
         let s = scores[tile];
         upper = max(upper, max(s.extract(0usize), s.extract(1usize)));
         lower = max(lower, max(s.extract(2usize), s.extract(3usize)));

@@ -1,0 +1,73 @@
+//! What is measured: registered variants by name, and a few that are composed of them.
+//!
+//! A composition is one kernel, compiled for its type, so those that can be asked for are listed.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use tilewright::language::{AnyVariant, UnknownVariant, Variant as _, find};
+use tilewright::variants::{alibi, causal, softcap};
+
+/// Name and variant.
+type Composition = (&'static str, fn() -> AnyVariant);
+
+/// Compositions by name.
+const COMPOSITIONS: &[Composition] = &[
+    ("softcap+causal", || softcap(30.0).and(causal()).into()),
+    ("alibi+causal", || alibi(16).and(causal()).into()),
+];
+
+/// A variant, and the values of its parameters as a peer is told them.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// As it was asked for.
+    pub name: String,
+    /// By name; none of a composition's.
+    pub params: BTreeMap<String, f64>,
+    /// It.
+    pub variant: AnyVariant,
+}
+
+impl Subject {
+    /// The composition of this name, or the first example of the registered variant.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has the name, or it has no example.
+    pub fn named(name: &str) -> Result<Subject> {
+        if let Some((_, build)) = COMPOSITIONS.iter().find(|(known, _)| *known == name) {
+            return Ok(Subject {
+                name: name.to_owned(),
+                params: BTreeMap::new(),
+                variant: build(),
+            });
+        }
+        if name.contains('+') {
+            let known: Vec<&str> = COMPOSITIONS.iter().map(|(name, _)| *name).collect();
+            anyhow::bail!("`{name}` is not a composition that is measured: {}", known.join(", "));
+        }
+        let registered = find(name).map_err(|error: UnknownVariant| anyhow::anyhow!(error))?;
+        let values = registered.examples.first().copied().unwrap_or_default();
+        let params = registered.params.iter().zip(values);
+        let params = params.map(|(param, value)| (param.name.to_owned(), *value)).collect();
+        let variant = registered.example_variants().next();
+        let variant = variant.with_context(|| format!("`{name}` has no example"))?;
+        Ok(Subject { name: registered.name.to_owned(), params, variant })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registered_variants_and_compositions_have_names() {
+        let softcap = Subject::named("softcap").unwrap();
+        assert_eq!(softcap.params, BTreeMap::from([("cap".to_owned(), 30.0)]));
+        let both = Subject::named("softcap+causal").unwrap();
+        assert!(both.variant.stages().score && both.variant.stages().mask);
+        for (wrong, said) in [("softcap+softcap", "softcap+causal"), ("softcup", "softcap")] {
+            assert!(Subject::named(wrong).unwrap_err().to_string().contains(said));
+        }
+    }
+}
