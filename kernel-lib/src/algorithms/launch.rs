@@ -11,6 +11,7 @@ use super::resident::{backward::resident_backward, forward::resident_forward};
 use super::streaming::{
     backward::{streaming_backward_keys, streaming_backward_queries},
     forward::streaming_forward,
+    planes::launch as planes,
 };
 use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch, TileMap};
 #[cfg(feature = "cuda")]
@@ -34,7 +35,7 @@ pub enum Target<'a> {
 
 impl Target<'_> {
     /// Uninitialised memory in order `[batch, heads, seq, dim]`; none where nothing runs.
-    fn empty(&self, shape: [usize; 4], dtype: DType) -> Strided {
+    pub(crate) fn empty(&self, shape: [usize; 4], dtype: DType) -> Strided {
         match self {
             Target::Device(client) => Strided::empty(client, shape, dtype),
             #[cfg(feature = "cuda")]
@@ -44,18 +45,19 @@ impl Target<'_> {
 }
 
 /// Queues a kernel on the call's device, or records its source: `run!(call, kernel::<Generics>,
-/// cubes, address type, arguments...)`, the arguments as `launch_unchecked` takes them.
+/// cubes, units of a cube, address type, arguments...)`, the arguments as `launch_unchecked` takes
+/// them.
 ///
 /// Its kernels must be `#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]`,
 /// and safe to run without bounds checks: every index is in bounds, and every loop ends.
 macro_rules! run {
-    ($call:expr, $kernel:ident::<$($generic:ty),+>, $cubes:expr, $address:expr, $($argument:expr),+ $(,)?) => {{
-        let (cubes, cube_dim, address) = ($cubes, $call.cube_dim(), $address);
+    ($call:expr, $kernel:ident $(::<$($generic:ty),+>)?, $cubes:expr, $dim:expr, $address:expr, $($argument:expr),+ $(,)?) => {{
+        let (cubes, cube_dim, address) = ($cubes, $dim, $address);
         match $call.target {
             // SAFETY: rows beyond the last are read as the last and never written, and the loops
             // end with the tasks.
             Target::Device(client) => unsafe {
-                $kernel::launch_unchecked::<$($generic),+>(
+                $kernel::launch_unchecked::<$($($generic),+)?>(
                     client, cubes, cube_dim, address, $($argument),+
                 )
             },
@@ -63,7 +65,7 @@ macro_rules! run {
             Target::Source(recorder) => recorder.record(
                 stringify!($kernel),
                 cube_dim,
-                &$kernel::create_dummy_kernel::<$($generic),+>(
+                &$kernel::create_dummy_kernel::<$($($generic),+)?>(
                     recorder.device_properties(),
                     recorder.target_properties(),
                     cubes,
@@ -75,6 +77,7 @@ macro_rules! run {
         }
     }};
 }
+pub(crate) use run;
 
 /// Everything that both passes take. All of it was checked.
 pub struct Call<'a> {
@@ -106,7 +109,7 @@ impl Call<'_> {
         self.plan.config(&self.problem, &self.device)
     }
 
-    fn cube_dim(&self) -> CubeDim {
+    pub(crate) fn cube_dim(&self) -> CubeDim {
         CubeDim::new_1d((self.plan.team * self.plan.teams) as u32)
     }
 
@@ -150,12 +153,12 @@ impl Call<'_> {
         self.problem.batch * heads * blocks
     }
 
-    fn vector(&self, others: &[&Strided]) -> usize {
+    pub(crate) fn vector(&self, others: &[&Strided]) -> usize {
         let own = [self.q, self.k, self.v, self.out];
         own.iter().chain(others).map(|t| t.vector_width(self.plan.vector)).min().unwrap_or(1)
     }
 
-    fn address_type(&self, others: &[&Strided]) -> AddressType {
+    pub(crate) fn address_type(&self, others: &[&Strided]) -> AddressType {
         let own = [self.q, self.k, self.v, self.out];
         let scores = self.scores.map_or(0, Strided::len);
         // Sums of indices stay below twice the longest extent.
@@ -163,12 +166,12 @@ impl Call<'_> {
         AddressType::from_len_signed(2 * longest.max(scores))
     }
 
-    fn shape(&self) -> ShapeLaunch {
+    pub(crate) fn shape(&self) -> ShapeLaunch {
         let p = &self.problem;
         ShapeLaunch::new(p.batch, p.heads, p.heads / p.kv_heads, p.seq_q, p.seq_k)
     }
 
-    fn layouts(&self) -> LayoutsLaunch {
+    pub(crate) fn layouts(&self) -> LayoutsLaunch {
         LayoutsLaunch::new(layout(self.q), layout(self.k), layout(self.v), layout(self.out))
     }
 
@@ -178,12 +181,12 @@ impl Call<'_> {
     }
 }
 
-fn layout(tensor: &Strided) -> LayoutLaunch {
+pub(crate) fn layout(tensor: &Strided) -> LayoutLaunch {
     let [batch, head, seq, dim] = tensor.strides;
     LayoutLaunch::new(batch, head, seq, dim)
 }
 
-fn buffer(tensor: &Strided) -> BufferArg {
+pub(crate) fn buffer(tensor: &Strided) -> BufferArg {
     // SAFETY: `Strided::check` found the memory large enough for the extent.
     unsafe { BufferArg::from_raw_parts(tensor.handle.clone(), tensor.extent()) }
 }
@@ -198,6 +201,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
                 call,
                 $kernel::<V::Device>,
                 call.cube_count(tasks),
+                call.cube_dim(),
                 call.address_type(&[]),
                 call.plan.tile_rows,
                 call.vector(&[]),
@@ -217,10 +221,12 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
         };
     }
     match (call.plan.lowering, call.plan.algorithm) {
-        (Lowering::Mma, _) => run!(
+        (Lowering::Mma, Algorithm::Streaming) => planes::forward(variant, call),
+        (Lowering::Mma, Algorithm::Resident) => run!(
             call,
             plane_forward::<V::Device>,
             call.head_cubes(),
+            call.cube_dim(),
             call.address_type(&[]),
             call.vector(&[]),
             buffer(call.q),
@@ -246,18 +252,18 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
     let Gradients { d_out, d_q, d_k, d_v } = *gradients;
     let others = [d_out, d_q, d_k, d_v];
     let (address, vector) = (call.address_type(&others), call.vector(&others));
-    // `Δ`, where it passes through memory.
-    let rows = match call.plan.lowering {
-        Lowering::Simt => problem.seq_q,
-        Lowering::Mma => 0,
+    let delta = || {
+        let shape = [problem.batch, problem.heads, problem.seq_q, 1];
+        call.target.empty(shape, DType::F32)
     };
-    let delta = call.target.empty([problem.batch, problem.heads, rows, 1], DType::F32);
     let strides = || LayoutsLaunch::new(layout(d_q), layout(d_k), layout(d_v), layout(d_out));
     match (call.plan.lowering, call.plan.algorithm) {
-        (Lowering::Mma, _) => run!(
+        (Lowering::Mma, Algorithm::Streaming) => planes::backward(variant, call, gradients),
+        (Lowering::Mma, Algorithm::Resident) => run!(
             call,
             plane_backward::<V::Device>,
             call.head_cubes(),
+            call.cube_dim(),
             address,
             vector,
             buffer(call.q),
@@ -281,6 +287,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             call,
             resident_backward::<V::Device>,
             call.cube_count(problem.batch * problem.kv_heads),
+            call.cube_dim(),
             address,
             call.plan.tile_rows,
             vector,
@@ -294,7 +301,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             buffer(d_q),
             buffer(d_k),
             buffer(d_v),
-            buffer(&delta),
+            buffer(&delta()),
             call.layouts(),
             strides(),
             call.shape(),
@@ -304,10 +311,12 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             problem.dtype.elem(&call.device),
         ),
         (Lowering::Simt, Algorithm::Streaming) => {
+            let delta = delta();
             run!(
                 call,
                 streaming_backward_queries::<V::Device>,
                 call.cube_count(call.row_tasks(problem.heads, problem.seq_q)),
+                call.cube_dim(),
                 address,
                 call.plan.tile_rows,
                 vector,
@@ -332,6 +341,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 call,
                 streaming_backward_keys::<V::Device>,
                 call.cube_count(call.row_tasks(problem.kv_heads, problem.seq_k)),
+                call.cube_dim(),
                 address,
                 call.plan.tile_rows,
                 vector,

@@ -16,6 +16,7 @@ pub(crate) mod streaming;
 use cubecl::prelude::*;
 
 pub(crate) use resident::planes::{PlaneConfig, TileMap};
+pub(crate) use streaming::planes::StreamConfig;
 
 use crate::tile::exp::Exp2;
 use crate::tile::rows::Layout;

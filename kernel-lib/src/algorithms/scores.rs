@@ -19,7 +19,7 @@ pub struct Cell {
 #[cube]
 impl Cell {
     /// Where it stands.
-    fn position(&self) -> Position {
+    pub fn position(&self) -> Position {
         Position {
             batch: self.group.batch as u32,
             head: self.group.head as u32,

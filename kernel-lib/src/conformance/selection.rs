@@ -13,7 +13,7 @@ use super::case::{Case, Layout, PlanPick, Size};
 use super::tensors::Random;
 use crate::device::Device;
 use crate::language::{AnyVariant, Variant as _, registered};
-use crate::variants::{alibi, causal, sliding_window, softcap, softmax};
+use crate::variants::{alibi, causal, dilated, sliding_window, softcap, softmax};
 use crate::{DType, Lowering, Pass, Plan, Problem};
 
 /// Queries and keys: single ones, PatchTST's, powers of two and their neighbours, unequal ones,
@@ -190,6 +190,29 @@ fn tensor_cores(device: &Device) -> Vec<Case> {
     for variant in registered().flat_map(|variant| variant.example_variants()) {
         for (sequence, dims) in [((42, 42), (8, 8)), ((20, 50), (16, 16))] {
             cases.push(case(cases.len(), variant.clone(), sequence, dims));
+        }
+    }
+    // What only `streaming` can run: long sequences, heads that share keys, masks by block.
+    let long = [
+        (130, 196, 64, 4, 4),
+        (300, 257, 32, 6, 2),
+        (257, 300, 40, 4, 1),
+        (64, 500, 128, 2, 2),
+        (500, 64, 24, 3, 3),
+    ];
+    let variants: [AnyVariant; 6] = [
+        softmax().into(),
+        causal().into(),
+        sliding_window(70).into(),
+        softcap(2.0).and(causal()).into(),
+        dilated(3).into(),
+        alibi(4).into(),
+    ];
+    for (i, (queries, keys, dim, heads, kv_heads)) in long.into_iter().enumerate() {
+        for (j, variant) in variants.iter().enumerate() {
+            let nth = 7 * i + j;
+            let case = case(nth, variant.clone(), (queries, keys), (dim, dim));
+            cases.push(Case { size: Size { heads, kv_heads, ..case.size }, ..case });
         }
     }
     // Scores with a deviation of about 140: rows are nearly one-hot, norms bound nothing, and the

@@ -2,7 +2,7 @@ use core::marker::PhantomData;
 
 use cubecl::prelude::*;
 
-use super::{DeviceVariant, LaunchParams, Position, Stages, Variant};
+use super::{DeviceVariant, LaunchParams, MaskScope, Position, Stages, Variant};
 
 /// Two variants as one: made by [`Variant::and`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +68,10 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
 
     fn keep(&self, at: &Position) -> bool {
         self.first.keep(at) && self.second.keep(at)
+    }
+
+    fn mask_scope(&self) -> MaskScope {
+        self.first.mask_scope().union(self.second.mask_scope())
     }
 
     fn mask_known_on_host(&self) -> bool {

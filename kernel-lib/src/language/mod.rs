@@ -13,4 +13,4 @@ pub use position::{Position, PositionExpand};
 pub use registry::{
     ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,
 };
-pub use variant::{DeviceVariant, LaunchParams, Stages, Variant};
+pub use variant::{DeviceVariant, LaunchParams, MaskScope, Stages, Variant};

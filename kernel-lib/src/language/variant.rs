@@ -43,6 +43,25 @@ impl Stages {
     }
 }
 
+/// What a mask looks at besides the places of query and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MaskScope {
+    /// Sequences may have masks of their own.
+    pub batch: bool,
+    /// Heads may.
+    pub head: bool,
+}
+
+impl MaskScope {
+    /// One mask for all.
+    pub const SHARED: MaskScope = MaskScope { batch: false, head: false };
+
+    /// What two masks look at between them.
+    pub fn union(self, other: Self) -> Self {
+        Self { batch: self.batch || other.batch, head: self.head || other.head }
+    }
+}
+
 /// What makes one attention differ from `softmax(Q Kᵀ · scale) V`.
 ///
 /// An annotated function is a variant; so is a composition made with [`and`](Variant::and).
@@ -66,6 +85,11 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
 
     /// Whether this query may see this key.
     fn keep(&self, at: &Position) -> bool;
+
+    /// What [`keep`](Variant::keep) looks at.
+    fn mask_scope(&self) -> MaskScope {
+        MaskScope { batch: true, head: true }
+    }
 
     /// Whether [`keep`](Variant::keep) on the host tells what the device will find, for every
     /// sequence and head alike: the mask is integer arithmetic and does not look at them. Kernels

@@ -1,6 +1,6 @@
-//! Plans of the `mma` lowering: short sequences on tensor cores.
+//! Plans of the `mma` lowering; those for short sequences, which `resident` runs, are here.
 
-use super::{Algorithm, Lowering, Plan};
+use super::{Algorithm, Lowering, Plan, stream};
 use crate::algorithms::{PlaneConfig, TileMap};
 use crate::device::Device;
 use crate::tile::chip::Arrangement;
@@ -18,6 +18,8 @@ const D_KEY_REGISTERS: usize = 40;
 const D_Q_REGISTERS: usize = 96;
 /// Bytes of a row that the heads of a cube have side by side: two sectors' worth of a line.
 const ROW_BYTES: usize = 128;
+/// The longest sequences that `resident` has for itself.
+const SHORT: usize = 128;
 /// From so many groups on, a device is full whatever the size of a cube.
 const MANY_GROUPS: usize = 100_000;
 
@@ -27,6 +29,9 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
     // Measured on an H200: half of each product would be padding, six times over.
     if problem.dtype == DType::F32 && longer <= COLS / 2 {
         return None;
+    }
+    if problem.seq_q.max(problem.seq_k) > SHORT || problem.heads != problem.kv_heads {
+        return stream::rule(problem, device);
     }
     let units = longer.div_ceil(COLS);
     // Longer rows are read in fewer, longer pieces; smaller cubes leave more of them to a
@@ -43,7 +48,7 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
             Err(PlanRefusal::SharedMemory { .. }) if heads > 1 => {
                 heads = largest_divisor(problem.heads, heads - 1);
             }
-            Err(_) => return None,
+            Err(_) => return stream::rule(problem, device),
         }
     }
 }
@@ -76,7 +81,7 @@ fn largest_divisor(n: usize, most: usize) -> usize {
     (1..=most.min(n)).rev().find(|d| n.is_multiple_of(*d)).unwrap_or(1)
 }
 
-fn elements(dtype: DType) -> Elements {
+pub(super) fn elements(dtype: DType) -> Elements {
     match dtype {
         DType::F32 => Elements::Single,
         DType::F16 => Elements::Half(Half::F16),
@@ -85,7 +90,7 @@ fn elements(dtype: DType) -> Elements {
 }
 
 /// Elements of 16 bytes.
-fn widest(dtype: DType) -> usize {
+pub(super) fn widest(dtype: DType) -> usize {
     16 / dtype.bytes()
 }
 
@@ -95,10 +100,6 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
         let (parameter, given) = ("tile_rows", plan.tile_rows);
         return Err(PlanRefusal::Device { parameter, given, needs: "a GPU with tensor cores" });
     }
-    if problem.heads != problem.kv_heads {
-        let what = "grouped-query heads";
-        return Err(PlanRefusal::Problem { what, needs: "`simt`: `mma` gives each head a plane" });
-    }
     if problem.save_scores {
         let what = "saved scores";
         return Err(PlanRefusal::Problem { what, needs: "`simt`: `mma` recomputes them" });
@@ -107,15 +108,29 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
         ("tile_rows", plan.tile_rows, ROWS, "16 in `mma`"),
         ("tile_cols", plan.tile_cols, COLS, "8 in `mma`"),
         ("team", plan.team, device.plane, "a plane in `mma`"),
-        ("block", plan.block, 0, "0 in `mma`, which always brings all rows"),
     ] {
         if given != needed {
             return Err(PlanRefusal::Parameter { parameter, given, allowed });
         }
     }
-    if plan.algorithm != Algorithm::Resident {
-        let what = "`streaming`";
-        return Err(PlanRefusal::Problem { what, needs: "`simt`" });
+    if plan.vector > widest(problem.dtype) {
+        let allowed = "at most 16 bytes in `mma`";
+        return Err(PlanRefusal::Parameter { parameter: "vector", given: plan.vector, allowed });
+    }
+    match plan.algorithm {
+        Algorithm::Streaming => stream::check(plan, problem),
+        Algorithm::Resident => check_resident(plan, problem),
+    }
+}
+
+fn check_resident(plan: &Plan, problem: &Problem) -> Result<(), PlanRefusal> {
+    if problem.heads != problem.kv_heads {
+        let (what, needs) = ("grouped-query heads", "`streaming`: here each head has a plane");
+        return Err(PlanRefusal::Problem { what, needs });
+    }
+    if plan.block != 0 {
+        let allowed = "0 in `resident`, which brings all rows";
+        return Err(PlanRefusal::Parameter { parameter: "block", given: plan.block, allowed });
     }
     if !problem.heads.is_multiple_of(plan.heads) {
         let allowed = "a divisor of the number of heads in `mma`";
@@ -124,10 +139,6 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
     if plan.teams > plan.heads {
         let allowed = "at most one plane for each head of a cube in `mma`";
         return Err(PlanRefusal::Parameter { parameter: "teams", given: plan.teams, allowed });
-    }
-    if plan.vector > widest(problem.dtype) {
-        let allowed = "at most 16 bytes in `mma`";
-        return Err(PlanRefusal::Parameter { parameter: "vector", given: plan.vector, allowed });
     }
     let (key_units, value_units) =
         (problem.head_dim.div_ceil(COLS), problem.value_dim.div_ceil(COLS));
@@ -155,6 +166,9 @@ pub(super) fn check(plan: &Plan, problem: &Problem, device: &Device) -> Result<(
 
 /// Bytes of shared memory that a cube needs.
 pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
+    if plan.algorithm == Algorithm::Streaming {
+        return stream::shared_memory(plan, problem);
+    }
     // Padding differs a little between arrangements; a plan serves all of them.
     let bytes = |arrangement| {
         let config = config(plan, problem, plan.vector, arrangement, true, TileMap::UNKNOWN);
@@ -168,6 +182,9 @@ pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
 
 /// Cubes keep their size as far as the number of heads allows.
 pub(super) fn adapted(plan: Plan, to: &Problem, device: &Device) -> Plan {
+    if plan.algorithm == Algorithm::Streaming {
+        return plan;
+    }
     let mut plan = plan;
     loop {
         plan.heads = largest_divisor(to.heads, plan.heads);
@@ -181,7 +198,7 @@ pub(super) fn adapted(plan: Plan, to: &Problem, device: &Device) -> Plan {
 
 /// Every plan worth trying.
 pub(super) fn space(problem: &Problem, device: &Device) -> Vec<Plan> {
-    let mut plans = Vec::new();
+    let mut plans = stream::space(problem, device);
     for heads in (1..=problem.heads.min(32)).filter(|n| problem.heads.is_multiple_of(*n)) {
         for planes in [1, 2, 4, 8].into_iter().filter(|&planes| planes <= heads) {
             let plan = plan(heads, planes, problem.dtype);

@@ -5,6 +5,7 @@
 
 mod mma;
 mod simt;
+mod stream;
 
 use core::fmt;
 
@@ -148,6 +149,9 @@ impl fmt::Display for Plan {
             Lowering::Simt => {
                 write!(f, "{algorithm}/simt rows{tile_rows} cols{tile_cols} team{team}x{teams}")?;
                 write!(f, " block{block} vec{vector}")
+            }
+            Lowering::Mma if *block > 0 => {
+                write!(f, "{algorithm}/mma planes{teams} block{block} vec{vector}")
             }
             Lowering::Mma => write!(f, "{algorithm}/mma heads{heads} planes{teams} vec{vector}"),
         }

@@ -221,6 +221,29 @@ impl Chip {
 
     /// Starts to bring the rows of this cube's heads; the first head's first row is at `from`.
     pub fn bring(&self, from: u64, layout: Layout, #[comptime] transfer: Transfer) {
+        let all = comptime!(self.shape.rows as u32).runtime();
+        self.bring_up_to(from, layout, all, false, transfer);
+    }
+
+    /// The same where memory may have fewer rows, `existing`: the others become zeros.
+    pub fn bring_some(
+        &self,
+        from: u64,
+        layout: Layout,
+        existing: usize,
+        #[comptime] transfer: Transfer,
+    ) {
+        self.bring_up_to(from, layout, existing as u32, true, transfer);
+    }
+
+    fn bring_up_to(
+        &self,
+        from: u64,
+        layout: Layout,
+        existing: u32,
+        #[comptime] limited: bool,
+        #[comptime] transfer: Transfer,
+    ) {
         let shape = comptime!(self.shape);
         let parts = comptime!(transfer.parts(&shape));
         let steps = comptime!(transfer.steps(&shape, parts));
@@ -228,21 +251,25 @@ impl Chip {
             #[unroll]
             for step in 0..steps {
                 let certain = comptime!(transfer.is_full(step, &shape, parts));
-                self.bring_step(comptime!(step as u32).runtime(), certain, from, layout, transfer);
+                let step = comptime!(step as u32).runtime();
+                self.bring_step(step, certain, from, layout, existing, limited, transfer);
             }
         } else {
             for step in 0..comptime!(steps as u32).runtime() {
-                self.bring_step(step, false, from, layout, transfer);
+                self.bring_step(step, false, from, layout, existing, limited, transfer);
             }
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn bring_step(
         &self,
         step: u32,
         #[comptime] certain: bool,
         from: u64,
         layout: Layout,
+        existing: u32,
+        #[comptime] limited: bool,
         #[comptime] transfer: Transfer,
     ) {
         let shape = comptime!(self.shape);
@@ -252,11 +279,12 @@ impl Chip {
         if exists(piece, certain, shape, transfer) {
             let to = self.row(piece.head, piece.row)
                 + piece.part * comptime!((transfer.width * 2) as u32);
-            let is_real = if comptime!(real == parts) {
+            let in_row = if comptime!(real == parts) {
                 true.runtime()
             } else {
                 piece.part < comptime!(real as u32)
             };
+            let is_real = if comptime!(limited) { in_row && piece.row < existing } else { in_row };
             if is_real {
                 self.bring_piece(to, from, piece, layout, transfer);
             } else {
@@ -290,6 +318,29 @@ impl Chip {
 
     /// Writes the rows to memory; the first head's first row is at `to`.
     pub fn take_out(&self, to: u64, layout: Layout, #[comptime] transfer: Transfer) {
+        let all = comptime!(self.shape.rows as u32).runtime();
+        self.take_up_to(to, layout, all, false, transfer);
+    }
+
+    /// The same where memory may have fewer rows, `existing`.
+    pub fn take_some(
+        &self,
+        to: u64,
+        layout: Layout,
+        existing: usize,
+        #[comptime] transfer: Transfer,
+    ) {
+        self.take_up_to(to, layout, existing as u32, true, transfer);
+    }
+
+    fn take_up_to(
+        &self,
+        to: u64,
+        layout: Layout,
+        existing: u32,
+        #[comptime] limited: bool,
+        #[comptime] transfer: Transfer,
+    ) {
         let shape = comptime!(self.shape);
         let parts = comptime!(transfer.real_parts());
         let steps = comptime!(transfer.steps(&shape, parts));
@@ -297,27 +348,33 @@ impl Chip {
             #[unroll]
             for step in 0..steps {
                 let certain = comptime!(transfer.is_full(step, &shape, parts));
-                self.take_step(comptime!(step as u32).runtime(), certain, to, layout, transfer);
+                let step = comptime!(step as u32).runtime();
+                self.take_step(step, certain, to, layout, existing, limited, transfer);
             }
         } else {
             for step in 0..comptime!(steps as u32).runtime() {
-                self.take_step(step, false, to, layout, transfer);
+                self.take_step(step, false, to, layout, existing, limited, transfer);
             }
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn take_step(
         &self,
         step: u32,
         #[comptime] certain: bool,
         to: u64,
         layout: Layout,
+        existing: u32,
+        #[comptime] limited: bool,
         #[comptime] transfer: Transfer,
     ) {
         let shape = comptime!(self.shape);
         let parts = comptime!(transfer.real_parts());
         let piece = piece(step, shape, parts, transfer);
-        if exists(piece, certain, shape, transfer) {
+        let on_chip = exists(piece, certain, shape, transfer);
+        let is_real = if comptime!(limited) { on_chip && piece.row < existing } else { on_chip };
+        if is_real {
             let first = piece.part * comptime!(transfer.width as u32);
             let row = self.row(piece.head, piece.row);
             let from = if comptime!(transfer.elements == Elements::Single) {

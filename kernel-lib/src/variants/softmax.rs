@@ -1,7 +1,8 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, Position, RegisteredVariant, Stages, Variant,
+    AnyVariant, DeviceVariant, LaunchParams, MaskScope, Position, RegisteredVariant, Stages,
+    Variant,
 };
 
 /// Plain attention: no score is changed and no key is masked
@@ -67,6 +68,10 @@ impl Variant for Softmax {
 
     fn keep(&self, _at: &Position) -> bool {
         true
+    }
+
+    fn mask_scope(&self) -> MaskScope {
+        MaskScope::SHARED
     }
 
     fn mask_known_on_host(&self) -> bool {

@@ -182,7 +182,12 @@ fn host_impl(
     let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
     let is_score = signature.kind == Kind::Score;
     let is_mask = !is_score;
-    let known_on_host = is_score || is_known_on_host(function);
+    let reads =
+        |field| is_mask && function.used_inputs().any(|(input, _)| *input == Input::Field(field));
+    let (by_batch, by_head) = (reads("batch"), reads("head"));
+    // `f32` is `f64` on the host.
+    let exact = is_score || !function.types.contains(&Type::F32);
+    let known_on_host = exact && !by_batch && !by_head;
     quote! {
         #[allow(unused_variables, clippy::all)]
         impl ::tilewright::language::Variant for #variant {
@@ -208,6 +213,10 @@ fn host_impl(
                 #keep
             }
 
+            fn mask_scope(&self) -> ::tilewright::language::MaskScope {
+                ::tilewright::language::MaskScope { batch: #by_batch, head: #by_head }
+            }
+
             fn mask_known_on_host(&self) -> bool {
                 #known_on_host
             }
@@ -221,12 +230,6 @@ fn host_impl(
             }
         }
     }
-}
-
-/// Whether the host finds what the device will, for every sequence and head: `f32` is `f64` there.
-fn is_known_on_host(mask: &Function) -> bool {
-    let own = |input: Input| matches!(input, Input::Field("batch" | "head"));
-    !mask.types.contains(&Type::F32) && !mask.used_inputs().any(|(input, _)| own(*input))
 }
 
 fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> TokenStream {

@@ -3,3 +3,4 @@
 
 pub mod backward;
 pub mod forward;
+pub mod planes;

@@ -328,8 +328,8 @@ fn attend_block<V: DeviceVariant>(
         chips.q,
         head.nth,
         block.at,
-        normaliser(upper_sum, config),
-        normaliser(lower_sum, config),
+        normaliser(upper_sum, comptime!(config.mask)),
+        normaliser(lower_sum, comptime!(config.mask)),
         whole,
         elements,
     );

@@ -9,7 +9,7 @@ mod fold;
 pub mod forward;
 mod parts;
 mod per_query;
-mod softmax;
+pub mod softmax;
 mod stages;
 mod tile_map;
 

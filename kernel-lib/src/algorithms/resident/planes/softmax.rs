@@ -30,7 +30,7 @@ pub fn row_max(scores: &Sequence<F4>, #[comptime] config: PlaneConfig) -> (f32, 
 
 /// Over the four lanes that share a row.
 #[cube]
-fn quad_max(x: f32) -> f32 {
+pub fn quad_max(x: f32) -> f32 {
     let y = max(x, plane_shuffle_xor(x, 1u32));
     max(y, plane_shuffle_xor(y, 2u32))
 }
@@ -56,6 +56,6 @@ pub fn ones(#[comptime] half: Half) -> Sequence<Sequence<u32>> {
 
 /// What turns a sum of weighted values into a mean: 0 where every key was masked.
 #[cube]
-pub fn normaliser(sum: f32, #[comptime] config: PlaneConfig) -> f32 {
-    if comptime!(config.mask) { select(sum == 0.0f32, 0.0f32, rcp(sum)) } else { rcp(sum) }
+pub fn normaliser(sum: f32, #[comptime] masks: bool) -> f32 {
+    if masks { select(sum == 0.0f32, 0.0f32, rcp(sum)) } else { rcp(sum) }
 }

@@ -1,0 +1,281 @@
+//! FlashAttention-2's forward pass (arXiv 2307.08691, algorithm 1): sixteen queries to a plane,
+//! online softmax.
+
+use core::f32::consts::{LN_2, LOG2_E};
+
+use cubecl::prelude::*;
+
+use super::block_list::ListLayout;
+use super::stream::{Flow, Own, Stream, bring_keys, first_column, is_open, staged};
+use super::{StreamConfig, row_address, row_address_mut};
+use crate::algorithms::resident::planes::softmax::{normaliser, quad_max, quad_sum};
+use crate::algorithms::scores::Cell;
+use crate::algorithms::{Group, Layouts, Shape};
+use crate::language::DeviceVariant;
+use crate::tile::chip::Chip;
+use crate::tile::fragment::{
+    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
+    store16, zeros,
+};
+use crate::tile::math::round_results_to;
+use crate::tile::ptx::{F4, cp_async_wait, ex2, lg2, shared_address};
+
+/// One cube for some neighbouring queries of one head.
+#[allow(clippy::too_many_arguments)]
+#[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
+pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
+    q: &[Vector<F, W>],
+    k: &[Vector<F, W>],
+    v: &[Vector<F, W>],
+    out: &mut [Vector<F, W>],
+    lse: &mut [f32],
+    lists: &[u32],
+    list_layout: ListLayout,
+    layouts: Layouts,
+    shape: Shape,
+    scale: f32,
+    params: V::Params,
+    #[comptime] config: StreamConfig,
+    #[define(F)] dtype: ElemType,
+) {
+    round_results_to(dtype);
+    let rows = comptime!(config.rows());
+    let row_blocks = shape.queries.div_ceil(rows);
+    let group = shape.group(CUBE_POS / row_blocks);
+    // The last queries meet the most keys under a causal mask: they start first.
+    let row_block = row_blocks - 1 - CUBE_POS % row_blocks;
+    let first_row = row_block * rows;
+    let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+
+    let memory =
+        Shared::<[u32]>::new_aligned_slice(comptime!(config.forward_bytes() / 4), 128usize);
+    let start = shared_address::<u32>(memory.as_ptr());
+    let own = comptime!(config.chip(rows, config.wider()));
+    let q_chip = Chip { start, zeros: start, shape: own };
+    let flow = Flow {
+        start: start + comptime!(own.bytes() as u32),
+        first: comptime!(config.chip(config.block, key_units)),
+        second: comptime!(config.chip(config.block, value_units)),
+        extra: 0usize,
+    };
+
+    let to_keys = comptime!(config.transfer(config.head_dim));
+    let to_values = comptime!(config.transfer(config.value_dim));
+    let stream = Stream::new(lists, list_layout, group, row_block, shape.keys, config);
+    let from = row_address::<F, W>(q, layouts.q, group, group.head, first_row, config);
+    q_chip.bring_some(from, layouts.q, shape.queries - first_row, to_keys);
+
+    let mut rows_of = Rows16 {
+        group,
+        shape,
+        first: first_row as u32 + UNIT_POS / 32 * comptime!(ROWS as u32) + lane_row(),
+        scale,
+        upper_max: f32::NEG_INFINITY.runtime(),
+        lower_max: f32::NEG_INFINITY.runtime(),
+        upper_sum: 0.0f32.runtime(),
+        lower_sum: 0.0f32.runtime(),
+    };
+    let mut sums = zeros(value_units);
+    cp_async_wait();
+    sync_cube();
+    let holds = comptime!(config.holds(value_units, key_units));
+    let q_rows = Own::new(q_chip, UNIT_POS / 32, key_units, holds);
+
+    let double = comptime!(config.stages() == 2);
+    let mut passing = 0u32.runtime();
+    if stream.count > 0 {
+        passing = stream.at(0usize, lists, config);
+        if comptime!(double) {
+            let first = first_column(passing, config);
+            bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
+        }
+    }
+    let mut nth = 0usize;
+    while nth < stream.count {
+        let now = passing;
+        if comptime!(double) {
+            cp_async_wait();
+        }
+        sync_cube();
+        if nth + 1 < stream.count {
+            passing = stream.at(nth + 1, lists, config);
+        }
+        // With two stages the next block starts on its way, with one this one.
+        let (brings, first, place) = if comptime!(double) {
+            (nth + 1 < stream.count, first_column(passing, config), (nth + 1) % 2usize)
+        } else {
+            (true.runtime(), first_column(now, config), 0usize.runtime())
+        };
+        if brings {
+            bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
+        }
+        if comptime!(!double) {
+            sync_cube();
+        }
+        let place = if comptime!(double) { nth % 2usize } else { 0usize.runtime() };
+        let (k_chip, v_chip) = flow.stage(place);
+        let col = first_column(now, config) as u32;
+        if is_open(now) {
+            rows_of.attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, &params, true, config);
+        } else {
+            rows_of.attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, &params, false, config);
+        }
+        nth += 1;
+    }
+
+    let upper_sum = quad_sum(rows_of.upper_sum);
+    let lower_sum = quad_sum(rows_of.lower_sum);
+    let masks = comptime!(config.mask);
+    store16(
+        &sums,
+        0usize,
+        value_units,
+        q_chip,
+        0u32,
+        UNIT_POS / 32,
+        normaliser(upper_sum, masks),
+        normaliser(lower_sum, masks),
+        true,
+        config.elements,
+    );
+    // Four lanes know of a row; the first writes row `g`, the second row `g + 8`.
+    let second = UNIT_POS_PLANE % 2 == 1;
+    let mine = (rows_of.first + select(second, 8u32, 0u32)) as usize;
+    if UNIT_POS_PLANE % 4 < 2 && mine < shape.queries {
+        let sum = select(second, lower_sum, upper_sum);
+        let largest = select(second, rows_of.lower_max, rows_of.upper_max);
+        // Minus infinity where every key was masked.
+        let shift = select(largest == f32::NEG_INFINITY, 0.0f32, largest);
+        lse[group.first_row + mine] = (lg2(sum) + shift) * LN_2;
+    }
+    sync_cube();
+    let to = row_address_mut::<F, W>(out, layouts.out, group, group.head, first_row, config);
+    q_chip.take_some(to, layouts.out, shape.queries - first_row, to_values);
+}
+
+/// Sixteen queries on their way along the keys. Maxima are of scores times `log2(e)`.
+#[derive(CubeType)]
+struct Rows16 {
+    group: Group,
+    shape: Shape,
+    /// This lane's first query; the second is eight further.
+    first: u32,
+    scale: f32,
+    upper_max: f32,
+    lower_max: f32,
+    upper_sum: f32,
+    lower_sum: f32,
+}
+
+#[cube]
+impl Rows16 {
+    /// One block of keys.
+    #[allow(clippy::too_many_arguments)]
+    fn attend<V: DeviceVariant>(
+        &mut self,
+        sums: &mut Array<F4>,
+        q_rows: &Own,
+        k_chip: Chip,
+        v_chip: Chip,
+        col: u32,
+        params: &V::Params,
+        #[comptime] open: bool,
+        #[comptime] config: StreamConfig,
+    ) {
+        let elements = comptime!(config.elements);
+        let key_units = comptime!(config.key_units());
+        let value_units = comptime!(config.value_units());
+        let key_blocks = comptime!(config.block / ROWS);
+        let q = q_rows.operand();
+        let mut scores = Sequence::<F4>::new();
+        let mut upper = f32::NEG_INFINITY.runtime();
+        let mut lower = f32::NEG_INFINITY.runtime();
+        #[unroll]
+        for key_block in 0..key_blocks {
+            let at = comptime!(key_block as u32).runtime();
+            let k = rows16(k_chip, 0u32, at, key_units, false, true);
+            #[unroll]
+            for part in 0..2usize {
+                let product = dot(&q, &k, part, F4::new(0.0f32), elements);
+                let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
+                let s = self.modify::<V>(product, first, params, open, config);
+                upper = max(upper, max(s.extract(0usize), s.extract(1usize)));
+                lower = max(lower, max(s.extract(2usize), s.extract(3usize)));
+                scores.push(s);
+            }
+        }
+        // exp(x - m) = 2^(x c - m c)
+        let factor =
+            if comptime!(config.scales_first()) { LOG2_E.runtime() } else { self.scale * LOG2_E };
+        let upper_max = max(self.upper_max, quad_max(upper) * factor);
+        let lower_max = max(self.lower_max, quad_max(lower) * factor);
+        let nothing = comptime!(!open);
+        let (upper, lower) = (shift(upper_max, nothing), shift(lower_max, nothing));
+        let upper_shrink = ex2(self.upper_max - upper);
+        let lower_shrink = ex2(self.lower_max - lower);
+        self.upper_max = upper_max;
+        self.lower_max = lower_max;
+        self.upper_sum *= upper_shrink;
+        self.lower_sum *= lower_shrink;
+        #[unroll]
+        for unit in 0..value_units {
+            let x = sums[unit];
+            sums[unit] = cells(
+                x.extract(0usize) * upper_shrink,
+                x.extract(1usize) * upper_shrink,
+                x.extract(2usize) * lower_shrink,
+                x.extract(3usize) * lower_shrink,
+            );
+        }
+        #[unroll]
+        for key_block in 0..key_blocks {
+            let mut weights = empty_operand(elements);
+            #[unroll]
+            for part in 0..2usize {
+                let s = scores[comptime!(2 * key_block + part)];
+                let a = ex2(fma(s.extract(0usize), factor, -upper));
+                let b = ex2(fma(s.extract(1usize), factor, -upper));
+                let c = ex2(fma(s.extract(2usize), factor, -lower));
+                let d = ex2(fma(s.extract(3usize), factor, -lower));
+                self.upper_sum += a + b;
+                self.lower_sum += c + d;
+                push_result(&mut weights, cells(a, b, c, d), elements);
+            }
+            let at = comptime!(key_block as u32).runtime();
+            let values = rows16(v_chip, 0u32, at, value_units, true, true);
+            add_product(sums, 0usize, &weights, &values, elements);
+        }
+    }
+
+    /// The stages on one tile, whose first key is `col`.
+    fn modify<V: DeviceVariant>(
+        &self,
+        product: F4,
+        col: u32,
+        params: &V::Params,
+        #[comptime] open: bool,
+        #[comptime] config: StreamConfig,
+    ) -> F4 {
+        if comptime!(config.scales_first() || !open) {
+            let mut modified = F4::empty();
+            #[unroll]
+            for cell in 0..4usize {
+                let query = self.first + comptime!(cell as u32 / 2 * 8);
+                let key = col + lane_col() + comptime!(cell as u32 % 2);
+                let at = Cell { group: self.group, shape: self.shape, query, key };
+                let x = product.extract(cell);
+                let scores = staged::<V>(x, at, self.scale, params, open, config);
+                modified.insert(cell, scores.modified);
+            }
+            modified
+        } else {
+            product
+        }
+    }
+}
+
+/// What is subtracted from scores; 0 where none was seen so far, if that can be.
+#[cube]
+fn shift(largest: f32, #[comptime] nothing: bool) -> f32 {
+    if comptime!(nothing) { select(largest == f32::NEG_INFINITY, 0.0f32, largest) } else { largest }
+}

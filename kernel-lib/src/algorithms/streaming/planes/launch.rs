@@ -1,0 +1,190 @@
+//! From a checked call to the launches of long sequences on tensor cores.
+
+use cubecl::prelude::*;
+
+use super::backward_keys::plane_streaming_keys;
+use super::backward_queries::plane_streaming_queries;
+use super::block_list::{ListConfig, ListLayoutLaunch, list_blocks};
+use super::delta::row_products;
+use super::forward::plane_streaming_forward;
+#[cfg(feature = "cuda")]
+use crate::algorithms::launch::Target;
+use crate::algorithms::launch::{Call, Gradients, buffer, layout, run};
+use crate::algorithms::{LayoutsLaunch, ShapeLaunch, StreamConfig};
+use crate::language::Variant;
+use crate::{DType, Strided};
+
+/// Planes of a cube that finds a list of blocks.
+const LIST_PLANES: usize = 16;
+/// Units of a cube that multiplies rows.
+const DELTA_UNITS: u32 = 128;
+
+/// Lists of blocks on the device, and where each lies.
+struct Lists {
+    numbers: Strided,
+    batch: usize,
+    head: usize,
+    row: usize,
+}
+
+impl Lists {
+    fn layout(&self) -> ListLayoutLaunch {
+        ListLayoutLaunch::new(self.batch, self.head, self.row)
+    }
+}
+
+impl Call<'_> {
+    fn stream_config(&self, others: &[&Strided]) -> StreamConfig {
+        self.plan.stream_config(&self.problem, self.vector(others), self.scale > 0.0)
+    }
+
+    /// The blocks that the mask leaves, for blocks of queries or, transposed, of keys. Without a
+    /// mask nobody reads them.
+    fn lists<V: Variant>(&self, variant: &V, transposed: bool, config: &StreamConfig) -> Lists {
+        let problem = &self.problem;
+        if !config.mask {
+            let numbers = self.target.empty([1, 1, 1, 1], DType::F32);
+            return Lists { numbers, batch: 0, head: 0, row: 0 };
+        }
+        let (rows, cols) = match transposed {
+            false => (problem.seq_q, problem.seq_k),
+            true => (problem.seq_k, problem.seq_q),
+        };
+        let row_blocks = rows.div_ceil(config.rows());
+        let row = 1 + cols.div_ceil(config.block);
+        let scope = variant.mask_scope();
+        let batches = if scope.batch { problem.batch } else { 1 };
+        let heads = if scope.head { problem.heads } else { 1 };
+        let (one_head, one_batch) = (row_blocks * row, heads * row_blocks * row);
+        let lists = Lists {
+            // Numbers of 32 bits, as `f32` is.
+            numbers: self.target.empty([batches, heads, row_blocks, row], DType::F32),
+            batch: if scope.batch { one_batch } else { 0 },
+            head: if scope.head { one_head } else { 0 },
+            row,
+        };
+        let list_config =
+            ListConfig { rows: config.rows(), cols: config.block, transposed, planes: LIST_PLANES };
+        run!(
+            self,
+            list_blocks::<V::Device>,
+            CubeCount::new_1d((batches * heads * row_blocks) as u32),
+            CubeDim::new_1d(32 * LIST_PLANES as u32),
+            self.address_type(&[&lists.numbers]),
+            buffer(&lists.numbers),
+            lists.layout(),
+            self.shape(),
+            ShapeLaunch::new(batches, heads, 1, problem.seq_q, problem.seq_k),
+            variant.launch_params(),
+            list_config,
+        );
+        lists
+    }
+}
+
+/// Queues the forward pass.
+pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
+    let problem = &call.problem;
+    let config = call.stream_config(&[]);
+    let lists = call.lists(variant, false, &config);
+    run!(
+        call,
+        plane_streaming_forward::<V::Device>,
+        CubeCount::new_1d((problem.groups() * problem.seq_q.div_ceil(config.rows())) as u32),
+        call.cube_dim(),
+        call.address_type(&[&lists.numbers]),
+        call.vector(&[]),
+        buffer(call.q),
+        buffer(call.k),
+        buffer(call.v),
+        buffer(call.out),
+        buffer(call.lse),
+        buffer(&lists.numbers),
+        lists.layout(),
+        call.layouts(),
+        call.shape(),
+        call.scale,
+        variant.launch_params(),
+        config,
+        problem.dtype.elem(&call.device),
+    );
+}
+
+/// Queues the backward pass.
+pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
+    let problem = &call.problem;
+    let Gradients { d_out, d_q, d_k, d_v } = *gradients;
+    let others = [d_out, d_q, d_k, d_v];
+    let config = call.stream_config(&others);
+    let delta = call.target.empty([problem.batch, problem.heads, problem.seq_q, 1], DType::F32);
+    let rows = problem.groups() * problem.seq_q;
+    run!(
+        call,
+        row_products,
+        CubeCount::new_1d((rows as u32).div_ceil(DELTA_UNITS)),
+        CubeDim::new_1d(DELTA_UNITS),
+        call.address_type(&others),
+        call.vector(&others),
+        buffer(call.out),
+        buffer(d_out),
+        buffer(&delta),
+        layout(call.out),
+        layout(d_out),
+        call.shape(),
+        problem.value_dim,
+        problem.dtype.elem(&call.device),
+    );
+    let strides = || LayoutsLaunch::new(layout(d_q), layout(d_k), layout(d_v), layout(d_out));
+    let lists = call.lists(variant, false, &config);
+    run!(
+        call,
+        plane_streaming_queries::<V::Device>,
+        CubeCount::new_1d((problem.groups() * problem.seq_q.div_ceil(config.rows())) as u32),
+        call.cube_dim(),
+        call.address_type(&[d_out, d_q, &lists.numbers]),
+        call.vector(&others),
+        buffer(call.q),
+        buffer(call.k),
+        buffer(call.v),
+        buffer(call.lse),
+        buffer(&delta),
+        buffer(d_out),
+        buffer(d_q),
+        buffer(&lists.numbers),
+        lists.layout(),
+        call.layouts(),
+        strides(),
+        call.shape(),
+        call.scale,
+        variant.launch_params(),
+        config,
+        problem.dtype.elem(&call.device),
+    );
+    let lists = call.lists(variant, true, &config);
+    let key_blocks = problem.seq_k.div_ceil(config.rows());
+    run!(
+        call,
+        plane_streaming_keys::<V::Device>,
+        CubeCount::new_1d((problem.batch * problem.kv_heads * key_blocks) as u32),
+        call.cube_dim(),
+        call.address_type(&[d_out, d_k, d_v, &lists.numbers]),
+        call.vector(&others),
+        buffer(call.q),
+        buffer(call.k),
+        buffer(call.v),
+        buffer(call.lse),
+        buffer(&delta),
+        buffer(d_out),
+        buffer(d_k),
+        buffer(d_v),
+        buffer(&lists.numbers),
+        lists.layout(),
+        call.layouts(),
+        strides(),
+        call.shape(),
+        call.scale,
+        variant.launch_params(),
+        config,
+        problem.dtype.elem(&call.device),
+    );
+}

@@ -1,0 +1,167 @@
+//! Long sequences on tensor cores: a plane owns sixteen rows, blocks of the other side flow past.
+//!
+//! FlashAttention-2 (arXiv 2307.08691) forward; backward in two kernels, so that every gradient has
+//! one owner. Lengths are arguments: one kernel serves all of them. What a mask hides whole is
+//! never brought on chip ([`block_list`]).
+
+pub mod backward_keys;
+pub mod backward_queries;
+pub mod block_list;
+pub mod delta;
+pub mod forward;
+pub mod launch;
+mod stream;
+
+use cubecl::prelude::*;
+
+use crate::algorithms::Group;
+use crate::tile::chip::{Arrangement, ChipShape, Transfer, UNIT_LEN};
+use crate::tile::fragment::ROWS;
+use crate::tile::half::Elements;
+use crate::tile::ptx::{global_address, global_address_mut};
+use crate::tile::rows::Layout;
+
+/// What is fixed when a kernel is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StreamConfig {
+    /// The element type.
+    pub elements: Elements,
+    /// Length of a query and of a key.
+    pub head_dim: usize,
+    /// Length of a value.
+    pub value_dim: usize,
+    /// Planes of a cube, each with sixteen rows.
+    pub planes: usize,
+    /// Rows of the other side that are brought on chip together: a multiple of sixteen.
+    pub block: usize,
+    /// Numbers moved at a time between memory and chip.
+    pub width: usize,
+    /// Whether the variant changes the score.
+    pub score: bool,
+    /// Whether the variant masks.
+    pub mask: bool,
+    /// Whether the scale is positive, so that a maximum may be taken before scaling.
+    pub positive_scale: bool,
+}
+
+/// Registers that sums and a plane's own rows may take together for the rows to stay in them.
+const HELD_REGISTERS: usize = 128;
+/// The same where operands have three terms, of which products are taken in turn.
+const HELD_REGISTERS_SINGLE: usize = 96;
+
+impl StreamConfig {
+    /// Units of a row of a query or key.
+    pub fn key_units(&self) -> usize {
+        self.head_dim.div_ceil(UNIT_LEN)
+    }
+
+    /// Units of a row of a value.
+    pub fn value_units(&self) -> usize {
+        self.value_dim.div_ceil(UNIT_LEN)
+    }
+
+    /// Rows that a cube owns.
+    pub fn rows(&self) -> usize {
+        ROWS * self.planes
+    }
+
+    /// Blocks that are on chip at a time: while one is used, the next is on its way. An `f32` is
+    /// taken apart on its way, which cannot be left to the copy engine.
+    pub fn stages(&self) -> usize {
+        if self.elements == Elements::Single { 1 } else { 2 }
+    }
+
+    /// Whether scores are multiplied by the scale before anything else happens to them, rather
+    /// than as part of the exponential.
+    pub fn scales_first(&self) -> bool {
+        self.score || !self.positive_scale
+    }
+
+    /// Whether a plane's own rows, `own` units of them, stay in registers beside sums of `sums`
+    /// units.
+    pub(super) fn holds(&self, sums: usize, own: usize) -> bool {
+        let available = match self.elements {
+            Elements::Half(_) => HELD_REGISTERS,
+            Elements::Single => HELD_REGISTERS_SINGLE,
+        };
+        4 * sums + 2 * own * self.elements.terms() <= available
+    }
+
+    /// So many rows of so many units on chip.
+    pub fn chip(&self, rows: usize, units: usize) -> ChipShape {
+        let terms = self.elements.terms();
+        ChipShape { rows, units, heads: 1, terms, arrangement: Arrangement::SideBySide }
+    }
+
+    /// Rows of a query or key and of a value, of which one may take the other's place.
+    pub fn wider(&self) -> usize {
+        self.key_units().max(self.value_units())
+    }
+
+    /// The two matrices that flow past, at one stage.
+    fn stage_bytes(&self) -> usize {
+        let chips =
+            [self.key_units(), self.value_units()].map(|units| self.chip(self.block, units));
+        chips.iter().map(ChipShape::bytes).sum()
+    }
+
+    /// Shared memory of the forward pass.
+    pub fn forward_bytes(&self) -> usize {
+        self.chip(self.rows(), self.wider()).bytes() + self.stages() * self.stage_bytes()
+    }
+
+    /// Numbers on chip that go with a block of queries: a log-sum-exp and a `Δ` for each.
+    pub(super) fn query_numbers(&self) -> usize {
+        2 * 4 * self.block
+    }
+
+    /// Shared memory of the backward pass, the larger of its two kernels.
+    pub fn backward_bytes(&self) -> usize {
+        let own = [self.key_units(), self.value_units()].map(|units| self.chip(self.rows(), units));
+        let own: usize = own.iter().map(ChipShape::bytes).sum();
+        own + self.stages() * (self.stage_bytes() + self.query_numbers())
+    }
+
+    pub(super) fn transfer(&self, dim: usize) -> Transfer {
+        Transfer { workers: 32 * self.planes, elements: self.elements, dim, width: self.width }
+    }
+}
+
+/// The address of a row of a head in a tensor.
+#[cube]
+pub(super) fn row_address<F: Float, W: Size>(
+    tensor: &[Vector<F, W>],
+    layout: Layout,
+    group: Group,
+    head: usize,
+    row: usize,
+    #[comptime] config: StreamConfig,
+) -> u64 {
+    global_address::<Vector<F, W>>(tensor.as_ptr()) + row_offset(layout, group, head, row, config)
+}
+
+/// The same in a tensor of results.
+#[cube]
+pub(super) fn row_address_mut<F: Float, W: Size>(
+    tensor: &mut [Vector<F, W>],
+    layout: Layout,
+    group: Group,
+    head: usize,
+    row: usize,
+    #[comptime] config: StreamConfig,
+) -> u64 {
+    global_address_mut::<Vector<F, W>>(tensor.as_mut_ptr())
+        + row_offset(layout, group, head, row, config)
+}
+
+#[cube]
+fn row_offset(
+    layout: Layout,
+    group: Group,
+    head: usize,
+    row: usize,
+    #[comptime] config: StreamConfig,
+) -> u64 {
+    let elements = group.batch * layout.batch + head * layout.head + row * layout.seq;
+    u64::cast_from(elements) * comptime!(config.elements.bytes() as u64)
+}

@@ -1,0 +1,97 @@
+//! Plans of the `mma` lowering for `streaming`: long sequences on tensor cores.
+
+use super::mma::{elements, widest};
+use super::{Algorithm, Lowering, Plan};
+use crate::algorithms::StreamConfig;
+use crate::device::Device;
+use crate::tile::fragment::{COLS, ROWS};
+use crate::{DType, Pass, PlanRefusal, Problem};
+
+/// Registers of a lane that sums and scores of a row may take.
+const ROW_REGISTERS: usize = 160;
+/// Rows brought on chip together.
+const BLOCKS: [usize; 3] = [32, 64, 128];
+/// Planes of a cube.
+const PLANES: [usize; 2] = [4, 8];
+
+/// A plan that works well without measuring, if one runs at all.
+pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
+    [64, 32]
+        .into_iter()
+        .map(|block| plan(4, block, problem.dtype))
+        .find(|plan| plan.check(problem, device).is_ok())
+}
+
+fn plan(planes: usize, block: usize, dtype: DType) -> Plan {
+    Plan {
+        algorithm: Algorithm::Streaming,
+        lowering: Lowering::Mma,
+        tile_rows: ROWS,
+        tile_cols: COLS,
+        team: 32,
+        teams: planes,
+        heads: 1,
+        block,
+        vector: widest(dtype),
+    }
+}
+
+/// Whether a kernel can run the problem this way, given that the device has tensor cores.
+pub(super) fn check(plan: &Plan, problem: &Problem) -> Result<(), PlanRefusal> {
+    if plan.heads != 1 {
+        let allowed = "1 in `streaming`, whose cubes own rows of one head";
+        return Err(PlanRefusal::Parameter { parameter: "heads", given: plan.heads, allowed });
+    }
+    if plan.block == 0 || !plan.block.is_multiple_of(ROWS) {
+        let allowed = "a multiple of 16 in `mma`";
+        return Err(PlanRefusal::Parameter { parameter: "block", given: plan.block, allowed });
+    }
+    let (keys, values) = (problem.head_dim.div_ceil(COLS), problem.value_dim.div_ceil(COLS));
+    let (what, needed) = match problem.pass {
+        Pass::Forward => ("output and scores of a row", 4 * values + 4 * plan.block / COLS),
+        Pass::Backward => ("gradients of keys and values", 4 * (keys + values)),
+    };
+    if needed > ROW_REGISTERS {
+        return Err(PlanRefusal::Registers { what, needed, available: ROW_REGISTERS });
+    }
+    Ok(())
+}
+
+/// Bytes of shared memory that a cube needs.
+pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
+    let config = plan.stream_config(problem, plan.vector, true);
+    match problem.pass {
+        Pass::Forward => config.forward_bytes(),
+        Pass::Backward => config.backward_bytes(),
+    }
+}
+
+/// Every plan worth trying.
+pub(super) fn space(problem: &Problem, device: &Device) -> Vec<Plan> {
+    let plans = PLANES
+        .iter()
+        .flat_map(|&planes| BLOCKS.iter().map(move |&block| plan(planes, block, problem.dtype)));
+    plans.filter(|plan| plan.check(problem, device).is_ok()).collect()
+}
+
+impl Plan {
+    /// What is fixed when this plan's kernels are compiled, for vectors of `width`.
+    pub(crate) fn stream_config(
+        &self,
+        problem: &Problem,
+        width: usize,
+        positive_scale: bool,
+    ) -> StreamConfig {
+        StreamConfig {
+            elements: elements(problem.dtype),
+            head_dim: problem.head_dim,
+            value_dim: problem.value_dim,
+            planes: self.teams,
+            block: self.block,
+            width,
+            score: problem.class.changes_score(),
+            mask: problem.class.masks(),
+            positive_scale,
+        }
+    }
+}
