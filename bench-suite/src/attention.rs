@@ -217,8 +217,6 @@ fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
         for &Shape { batch, heads, seq, dim, value_dim } in &shapes {
             for name in &args.variant {
                 let registered = find(name)?;
-                let variant = registered.example_variants().next();
-                let variant = variant.with_context(|| format!("`{name}` has no example"))?;
                 for &pass in &args.pass {
                     let problem = Problem {
                         pass: pass.into(),
@@ -230,10 +228,12 @@ fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
                         batch,
                         heads,
                         kv_heads: heads,
-                        class: variant.stages().into(),
+                        class: registered.stages.into(),
                         save_scores: args.save_scores,
                     };
-                    let (name, variant) = (name.clone(), variant.clone());
+                    let variant = registered.example_variants(&(&problem).into()).next();
+                    let variant = variant.with_context(|| format!("`{name}` has no example"))?;
+                    let name = name.clone();
                     tasks.push(Task { problem, name, registered, variant });
                 }
             }

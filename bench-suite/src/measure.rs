@@ -219,12 +219,13 @@ impl Contest<'_> {
         let Some(peers) = self.peers.as_deref_mut() else { return Ok(()) };
         let p = task.problem;
         let values = task.registered.examples.first().copied().unwrap_or_default();
+        // Peers know no variant with tables, and say so themselves.
         let params: BTreeMap<String, f64> = task
             .registered
             .params
             .iter()
             .zip(values)
-            .map(|(param, value)| (param.name.to_owned(), *value))
+            .filter_map(|(param, value)| Some((param.name.to_owned(), value.number()?)))
             .collect();
         peers.setup(Setup {
             batch: p.batch,

@@ -57,6 +57,8 @@ mod check;
 mod differentiate;
 mod emit;
 mod errors;
+mod example;
+mod index;
 mod ir;
 mod literal;
 mod methods;
@@ -64,6 +66,7 @@ mod near;
 mod operators;
 mod refuse;
 mod signature;
+mod sites;
 
 use proc_macro::TokenStream;
 
@@ -113,6 +116,7 @@ fn try_expand(
         false => None,
     };
     errors.into_result()?;
-    let checked = checked.expect("a body without errors has steps");
-    Ok(emit::item(&signature, &function, &checked))
+    let mut checked = checked.expect("a body without errors has steps");
+    let sites = sites::find(&mut checked, &signature.parameters);
+    Ok(emit::item(&signature, &function, &checked, &sites))
 }

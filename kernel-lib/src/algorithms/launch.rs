@@ -16,7 +16,7 @@ use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch};
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
 use crate::device::Device;
-use crate::language::Variant;
+use crate::language::{LaunchTarget, Variant};
 use crate::plan::{Algorithm, Lowering};
 use crate::tile::chip::Arrangement;
 use crate::tile::rows::LayoutLaunch;
@@ -204,7 +204,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
                 call.layouts(),
                 call.shape(),
                 call.scale,
-                variant.launch_params(),
+                variant.launch_params(LaunchTarget(call.target)),
                 call.config(),
                 problem.dtype.elem(&call.device),
             )
@@ -225,7 +225,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
             call.layouts(),
             call.shape(),
             call.scale,
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(call.target)),
             call.plane_config(&[]),
             problem.dtype.elem(&call.device),
         ),
@@ -267,7 +267,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             strides(),
             call.shape(),
             call.scale,
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(call.target)),
             call.plane_config(&others),
             problem.dtype.elem(&call.device),
         ),
@@ -293,7 +293,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             strides(),
             call.shape(),
             call.scale,
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(call.target)),
             call.config(),
             problem.dtype.elem(&call.device),
         ),
@@ -318,7 +318,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 strides(),
                 call.shape(),
                 call.scale,
-                variant.launch_params(),
+                variant.launch_params(LaunchTarget(call.target)),
                 call.config(),
                 problem.dtype.elem(&call.device),
             );
@@ -342,7 +342,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 strides(),
                 call.shape(),
                 call.scale,
-                variant.launch_params(),
+                variant.launch_params(LaunchTarget(call.target)),
                 call.config(),
                 problem.dtype.elem(&call.device),
             );

@@ -2,7 +2,8 @@
 
 use cubecl::client::Client;
 
-use super::tensors::{Random, download, normal, upload};
+use super::tensors::{download, normal, upload};
+use crate::random::Random;
 use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
 use crate::variants::{causal, sliding_window, softmax};
