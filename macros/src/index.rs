@@ -1,11 +1,12 @@
 //! Reading tables: `bias[at.head]`, `bias[(at.query, at.key)]`.
 
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Expr, ExprIndex};
 
 use crate::check::Checker;
 use crate::errors::Errors;
+use crate::example::Example;
 use crate::ir::{Function, MAX_RANK, Operand, Read, Type, Value};
 use crate::literal::Checked;
 use crate::signature::{Parameter, Signature};
@@ -56,6 +57,22 @@ impl Tables {
                 errors.at(&parameter.name, message);
             }
         }
+        for (place, table) in self.tables.iter().enumerate() {
+            for example in &signature.examples {
+                let (Example::Table(dimensions), Some(rank)) = (&example[place], table.rank) else {
+                    continue;
+                };
+                if dimensions.len() != rank {
+                    let message = format!(
+                        "`{}` is read with {}, and this table has {}",
+                        table.name,
+                        count(rank, "index", "indices"),
+                        count(dimensions.len(), "dimension", "dimensions"),
+                    );
+                    errors.at(quote!(#(#dimensions)*), message);
+                }
+            }
+        }
         let depends = sites::changes_with_score(function);
         for (value, index) in &self.reads {
             if depends(*value) {
@@ -66,6 +83,10 @@ impl Tables {
             }
         }
     }
+}
+
+fn count(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// A learned number: the only element of its table.
@@ -105,11 +126,10 @@ pub fn read(checker: &mut Checker<'_>, expression: &ExprIndex) -> Option<Checked
         return None;
     }
     if rank != known {
-        let count = |n: usize| format!("{n} {}", if n == 1 { "index" } else { "indices" });
         let message = format!(
             "`{name}` is read with {} here and with {} before: a table has one number of dimensions",
-            count(rank),
-            count(known)
+            count(rank, "index", "indices"),
+            count(known, "index", "indices")
         );
         checker.errors.at(&expression.index, message);
         return None;

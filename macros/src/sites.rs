@@ -291,3 +291,78 @@ pub fn changes_with_score(function: &Function) -> impl Fn(Value) -> bool {
     let along = along(function);
     move |value| of_operand(&along, Operand::Value(value)).score
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemFn, parse_quote};
+
+    use super::*;
+    use crate::check::check;
+    use crate::differentiate::differentiate;
+    use crate::emit::host_text;
+    use crate::errors::Errors;
+    use crate::signature::{Kind, Signature};
+
+    fn found(source: &ItemFn) -> (Signature, Function, Sites) {
+        let mut errors = Errors::default();
+        let signature = Signature::parse(Kind::Score, Default::default(), source, &mut errors);
+        let mut function = check(&signature, &source.block, &mut errors).expect("no errors");
+        let sites = find(&mut function, &signature.parameters);
+        (signature, function, sites)
+    }
+
+    #[test]
+    fn equal_indices_in_different_blocks_are_one_site() {
+        let (_, _, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, #[learned] bias: Table, plain: Table) -> f32 {
+                let far = bias[at.key + 1];
+                if at.query > 3 {
+                    let next = at.key + 1;
+                    bias[next] * score
+                } else {
+                    bias[at.key + 2] + plain[at.key] + far
+                }
+            }
+        });
+        assert_eq!(sites.learned.len(), 2);
+        assert_eq!(sites.places.len(), 4);
+    }
+
+    #[test]
+    fn the_derivative_of_a_site_is_that_of_all_its_reads() {
+        let (_, function, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, #[learned] bias: Table, #[learned] t: f32) -> f32 {
+                bias[at.head] * score + bias[at.head] * 3.0 + t
+            }
+        });
+        let gradient = |site| differentiate(&function, &[Input::Site(site)]).body;
+        let number = sites.learned.iter().position(|site| site.parameter == 1).expect("t is read");
+        assert_eq!(gradient(number).results, [Operand::F32(1.0)]);
+        let table = gradient(1 - number);
+        let score = function.inputs.iter().find(|(input, _)| *input == Input::Score);
+        let score = Operand::Value(score.expect("the score is an input").1);
+        let sum = Op::Binary(Binary::Add, Operand::F32(3.0), score);
+        assert!(matches!(&table.statements[..], [Statement::Let { op, .. }] if *op == sum));
+    }
+
+    #[test]
+    fn what_is_read_is_known_without_the_score() {
+        let (signature, _, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, bias: Table, kinds: Table<u32>) -> f32 {
+                if score > 0.0 {
+                    if at.key > 2 { bias[kinds[at.key]] } else { 0.0 }
+                } else {
+                    score
+                }
+            }
+        });
+        assert_eq!(sites.deciding, [1]);
+        let text = host_text(&signature.parameters, &sites.reads).to_string();
+        assert!(!text.contains("score") && text.contains("self . kinds"), "{text}");
+        assert!(!text.contains("self . bias"), "{text}");
+        // Both are read where the key is more than 2, whatever the score.
+        let guard = sites.reads.body.results[sites.places[0].first];
+        assert!(sites.places.iter().all(|place| sites.reads.body.results[place.first] == guard));
+        assert!(matches!(guard, Operand::Value(_)));
+    }
+}

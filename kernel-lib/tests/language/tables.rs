@@ -382,6 +382,28 @@ fn memory_of_a_device_is_a_table_as_it_lies() {
 }
 
 #[test]
+fn a_table_that_tells_where_another_is_read_is_asked() {
+    let client = &cpu();
+    let q = Strided::empty(client, [1, 2, 5, 8], DType::F32);
+    let k = Strided::empty(client, [1, 2, 6, 8], DType::F32);
+    let call = |last: i32| {
+        let memory = client.create_from_slice(i32::as_bytes(&[0, 1, 2, 1, 0, last]));
+        let kinds = Table::on_device(client, memory, [1, 6], [6, 1]).expect("it fits");
+        let variant = by_kind(kinds, table([1, 3]), 0.6, -2);
+        attention(client, &q, &k, &k, variant, &AttentionOptions::default()).map(|_| ())
+    };
+    call(2).expect("every kind is in the table");
+    // The same function and the same shapes, but other values.
+    let message = |last| call(last).expect_err("a kind beyond the table").to_string();
+    assert_eq!(
+        message(3),
+        "by_kind: bias is [1, 3], but at batch 0, head 0, query 0, key 5 element 3 of dimension 1 is \
+         read; these sizes need [1, 4]"
+    );
+    assert!(message(-1).contains("element -1 of dimension 1 is read; no index may be below 0"));
+}
+
+#[test]
 fn tables_of_the_wrong_form_are_refused() {
     let message = |shape: &[usize], len: usize| {
         Table::new(shape, vec![0.0f32; len]).expect_err("refused").to_string()

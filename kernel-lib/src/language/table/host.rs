@@ -1,5 +1,6 @@
 use core::fmt;
 use core::ops::{Deref, Index};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cubecl::client::Client;
@@ -82,6 +83,8 @@ pub enum TableError {
 pub struct Table<T: TableElement = f32>(Arc<Held<T>>);
 
 struct Held<T> {
+    /// Tells the tables of a program apart, also from those that are no more.
+    number: u64,
     shape: Vec<usize>,
     strides: Vec<usize>,
     values: Values<T>,
@@ -109,7 +112,7 @@ impl<T: TableElement> Table<T> {
         }
         let strides = row_major(&shape);
         let values = Values::Host { values, copies: Mutex::default() };
-        Ok(Self(Arc::new(Held { shape, strides, values })))
+        Ok(Self::holding(shape, strides, values))
     }
 
     /// The table whose values lie in a device's memory, at these strides in elements; nothing is
@@ -139,7 +142,13 @@ impl<T: TableElement> Table<T> {
             return Err(TableError::Memory { needed, given });
         }
         let values = Values::Device { client: client.clone(), handle, read: OnceLock::new() };
-        Ok(Self(Arc::new(Held { shape, strides, values })))
+        Ok(Self::holding(shape, strides, values))
+    }
+
+    fn holding(shape: Vec<usize>, strides: Vec<usize>, values: Values<T>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Held { number, shape, strides, values }))
     }
 
     /// Sizes of its dimensions.
@@ -218,7 +227,6 @@ impl<T: TableElement> Table<T> {
                 (Some(handle), failure)
             }
         };
-        let identity = Arc::as_ptr(&self.0) as usize;
         TableParam {
             variant,
             name,
@@ -226,7 +234,7 @@ impl<T: TableElement> Table<T> {
             in_mask,
             decides,
             shape: self.shape(),
-            identity,
+            number: self.0.number,
             home,
             failure,
         }
@@ -404,7 +412,7 @@ pub struct Learned(Table);
 impl From<f32> for Learned {
     fn from(number: f32) -> Self {
         let values = Values::Host { values: vec![number], copies: Mutex::default() };
-        Self(Table(Arc::new(Held { shape: vec![1], strides: vec![1], values })))
+        Self(Table::holding(vec![1], vec![1], values))
     }
 }
 

@@ -20,7 +20,7 @@ pub struct TableParam<'a> {
     /// Sizes of its dimensions.
     pub shape: &'a [usize],
     /// Tells the tables of a program apart.
-    pub(crate) identity: usize,
+    pub(crate) number: u64,
     /// Its memory, if it lies on a device.
     pub(crate) home: Option<&'a Handle>,
     /// Why its values could not be read back, if they could not.

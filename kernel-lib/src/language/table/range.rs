@@ -58,8 +58,8 @@ static FOUND_TO_FIT: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::def
 
 /// Everything that decides where a variant reads which table.
 fn question(variant: &AnyVariant, tables: &[TableParam<'_>], sizes: &ExampleSizes) -> String {
-    let deciding: Vec<usize> =
-        tables.iter().filter(|table| table.decides).map(|table| table.identity).collect();
+    let deciding: Vec<u64> =
+        tables.iter().filter(|table| table.decides).map(|table| table.number).collect();
     let shapes: Vec<&[usize]> = tables.iter().map(|table| table.shape).collect();
     let (hash, name) = (variant.source_hash(), variant.describe());
     format!("{hash:x} {name} {shapes:?} {deciding:?} {sizes:?}")
