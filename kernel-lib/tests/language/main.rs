@@ -216,6 +216,21 @@ fn parameters_are_checked() {
         message("sliding_window", &[("window", -1.0)]),
         "`sliding_window`: `window` is -1, but it is u32 and must be between 0 and 4294967295"
     );
+    assert_eq!(
+        find("temperature").unwrap().with_params(&[("t", 0.5)]).unwrap().describe(),
+        "temperature(t=0.5)"
+    );
+    assert_eq!(
+        message("temperature", &[]),
+        "`temperature` needs a value for `t`; it is temperature(#[learned] t: f32)"
+    );
+    for params in [&[][..], &[("ids", 1.0)]] {
+        assert_eq!(
+            message("document", params),
+            "`document`: `ids` is a Table<u32>, which only a program can give: call `document(..)` \
+             with a table there"
+        );
+    }
     for value in [f64::NAN, f64::INFINITY, 1e39] {
         let error = softcap.with_params(&[("cap", value)]).unwrap_err();
         assert!(matches!(error, ParamError::Value { name: "cap", .. }), "{error}");

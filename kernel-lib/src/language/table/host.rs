@@ -1,5 +1,4 @@
 use core::fmt;
-use core::ops::{Deref, Index};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -143,6 +142,20 @@ impl<T: TableElement> Table<T> {
         }
         let values = Values::Device { client: client.clone(), handle, read: OnceLock::new() };
         Ok(Self::holding(shape, strides, values))
+    }
+
+    /// The number of a table that holds one, if it is on the host.
+    pub(super) fn number(&self) -> Option<T> {
+        match &self.0.values {
+            Values::Host { values, .. } if values.len() == 1 => Some(values[0]),
+            _ => None,
+        }
+    }
+
+    /// A table of one element.
+    pub(super) fn of_number(number: T) -> Self {
+        let values = Values::Host { values: vec![number], copies: Mutex::default() };
+        Self::holding(vec![1], vec![1], values)
     }
 
     fn holding(shape: Vec<usize>, strides: Vec<usize>, values: Values<T>) -> Self {
@@ -339,104 +352,5 @@ impl<T: TableElement> fmt::Debug for Table<T> {
 impl<T: TableElement> fmt::Display for Table<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.shape())
-    }
-}
-
-/// An integer that indexes a [`Table`].
-pub trait TableIndex {
-    /// As a number that every index is.
-    fn number(self) -> i64;
-}
-
-impl TableIndex for u32 {
-    fn number(self) -> i64 {
-        self.into()
-    }
-}
-
-impl TableIndex for i32 {
-    fn number(self) -> i64 {
-        self.into()
-    }
-}
-
-/// Indexing as in a variant's function.
-///
-/// # Panics
-///
-/// Where the values of a table on a device cannot be read back.
-macro_rules! index {
-    (<$($A:ident),+> $index:ty, $name:pat => $numbers:expr) => {
-        impl<T: TableElement, $($A: TableIndex),+> Index<$index> for Table<T> {
-            type Output = T;
-
-            fn index(&self, $name: $index) -> &T {
-                match self.values() {
-                    Ok(values) => &values[self.place(&$numbers)],
-                    Err(error) => panic!("{error}"),
-                }
-            }
-        }
-    };
-}
-
-index!(<A> (A,), (a,) => [a.number()]);
-index!(<A, B> (A, B), (a, b) => [a.number(), b.number()]);
-index!(<A, B, C> (A, B, C), (a, b, c) => [a.number(), b.number(), c.number()]);
-index!(
-    <A, B, C, D> (A, B, C, D),
-    (a, b, c, d) => [a.number(), b.number(), c.number(), d.number()]
-);
-
-impl<T: TableElement> Index<u32> for Table<T> {
-    type Output = T;
-
-    fn index(&self, index: u32) -> &T {
-        &self[(index,)]
-    }
-}
-
-impl<T: TableElement> Index<i32> for Table<T> {
-    type Output = T;
-
-    fn index(&self, index: i32) -> &T {
-        &self[(index,)]
-    }
-}
-
-/// A learned number, a parameter of a variant marked `#[learned]`: a table of one element, so that
-/// kernels read it where an optimizer left it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Learned(Table);
-
-impl From<f32> for Learned {
-    fn from(number: f32) -> Self {
-        let values = Values::Host { values: vec![number], copies: Mutex::default() };
-        Self(Table::holding(vec![1], vec![1], values))
-    }
-}
-
-/// A table of one element; a call refuses one of more.
-impl From<Table> for Learned {
-    fn from(table: Table) -> Self {
-        Self(table)
-    }
-}
-
-impl Deref for Learned {
-    type Target = Table;
-
-    fn deref(&self) -> &Table {
-        &self.0
-    }
-}
-
-/// The number, or what there is to say of one that is not on the host.
-impl fmt::Display for Learned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.0.values {
-            Values::Host { values, .. } if values.len() == 1 => write!(f, "{}", values[0]),
-            _ => write!(f, "{}", self.0),
-        }
     }
 }

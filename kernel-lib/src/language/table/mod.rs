@@ -2,11 +2,14 @@
 
 mod device;
 mod host;
+mod index;
+mod learned;
 mod places;
 mod range;
 
 pub use device::{DeviceTable, DeviceTableExpand, DeviceTableLaunch, from_zero};
-pub use host::{Learned, Table, TableElement, TableError};
+pub use host::{Table, TableElement, TableError};
+pub use learned::Learned;
 pub(crate) use range::{check, needed};
 
 pub use places::{Along, LearnedParam, LearnedSite, TableParam, TableRead};

@@ -181,3 +181,45 @@ fn positions(sizes: &ExampleSizes) -> Box<dyn Iterator<Item = Position>> {
     let sample = (0..SAMPLE).map(move |_| counts.map(|n| (random.bits() % n as u64) as usize));
     Box::new(corners.chain(rows).chain(columns).chain(sequences).chain(sample).map(place))
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::cuda_source::Recorder;
+    use crate::language::Table;
+    use crate::variants::per_head_scale;
+
+    #[test]
+    fn a_table_on_another_device_is_refused() {
+        let (client, _) = crate::open_device("cpu").expect("the CPU runtime is built in");
+        // A handle that belongs to no device that there is.
+        let handle = Recorder::handle(12);
+        let table = Table::on_device(&client, handle, [3], [1]).expect("it fits");
+        let sizes = ExampleSizes { batch: 1, heads: 3, queries: 2, keys: 2 };
+        let error = check(&client, &per_head_scale(table).into(), &sizes).expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "per_head_scale: scales is a table on another device than q: move it there"
+        );
+    }
+
+    #[test]
+    fn all_positions_of_a_small_problem_and_the_corners_of_a_large_one() {
+        let sizes = ExampleSizes { batch: 2, heads: 3, queries: 4, keys: 5 };
+        let small: HashSet<[u32; 4]> =
+            positions(&sizes).map(|at| [at.batch, at.head, at.query, at.key]).collect();
+        assert_eq!(small.len(), 120);
+        assert!(small.contains(&[1, 2, 3, 4]));
+        let sizes = ExampleSizes { batch: 70_000, heads: 9, queries: 400, keys: 500 };
+        let large: HashSet<[u32; 4]> =
+            positions(&sizes).map(|at| [at.batch, at.head, at.query, at.key]).collect();
+        for batch in [0, 69_999] {
+            for head in 0..9 {
+                assert!(large.contains(&[batch, head, 399, 0]));
+                assert!(large.contains(&[batch, head, 0, 499]));
+            }
+        }
+        assert!(large.len() > SAMPLE && large.len() < 3 * SAMPLE, "{}", large.len());
+        assert!(positions(&ExampleSizes { batch: 0, ..sizes }).next().is_none());
+    }
+}
