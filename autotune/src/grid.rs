@@ -1,6 +1,7 @@
 //! Which problems are measured: presets and ranges.
 
-use tilewright::language::{AnyVariant, find};
+use anyhow::Context as _;
+use tilewright::language::{AnyVariant, RegisteredVariant, find};
 use tilewright::{DType, Pass, Problem};
 
 /// A named set of problems.
@@ -75,9 +76,7 @@ impl Grid {
     pub fn tasks(&self) -> anyhow::Result<Vec<Task>> {
         let mut tasks = Vec::new();
         for name in &self.variants {
-            let Some(variant) = find(name)?.example_variants().next() else {
-                anyhow::bail!("the variant `{name}` has no example to measure it with");
-            };
+            let registered = find(name)?;
             for &batch in &self.batch {
                 for &(heads, dim) in &self.heads {
                     for &seq in &self.seq {
@@ -93,10 +92,13 @@ impl Grid {
                                     batch,
                                     heads,
                                     kv_heads: heads,
-                                    class: variant.stages().into(),
+                                    class: registered.stages.into(),
                                     save_scores: self.save_scores,
                                 };
-                                tasks.push(Task { problem, variant: variant.clone() });
+                                tasks.push(Task {
+                                    problem,
+                                    variant: example(registered, &problem)?,
+                                });
                             }
                         }
                     }
@@ -107,4 +109,11 @@ impl Grid {
         tasks.dedup_by_key(|task| task.problem);
         Ok(tasks)
     }
+}
+
+/// What stands for a variant when it is measured.
+fn example(registered: &RegisteredVariant, problem: &Problem) -> anyhow::Result<AnyVariant> {
+    let variant = registered.example_variants(&problem.into()).next();
+    let name = registered.name;
+    variant.with_context(|| format!("the variant `{name}` has no example to measure it with"))
 }

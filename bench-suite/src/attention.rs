@@ -216,7 +216,6 @@ fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
     for &dtype in &args.dtype {
         for &Shape { batch, heads, seq, dim, value_dim } in &shapes {
             for name in &args.variant {
-                let subject = Subject::named(name)?;
                 for &pass in &args.pass {
                     let problem = Problem {
                         pass: pass.into(),
@@ -228,10 +227,12 @@ fn tasks(args: &AttentionArgs, device: &Device) -> Result<Vec<Task>> {
                         batch,
                         heads,
                         kv_heads: heads,
-                        class: subject.variant.stages().into(),
+                        class: Default::default(),
                         save_scores: args.save_scores,
                     };
-                    tasks.push(Task { problem, subject: subject.clone() });
+                    let subject = Subject::named(name, &(&problem).into())?;
+                    let class = subject.variant.stages().into();
+                    tasks.push(Task { problem: Problem { class, ..problem }, subject });
                 }
             }
         }

@@ -9,7 +9,9 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use cubecl::client::Client;
 use half::{bf16, f16};
-use tilewright::language::{AnyVariant, LaunchParams, Position, Stages, Variant};
+use tilewright::language::{
+    AnyVariant, LaunchParams, LaunchTarget, LearnedParam, Position, Stages, Variant,
+};
 use tilewright::reference::{self, HostTensor};
 use tilewright::variants::Softmax;
 use tilewright::{DType, Pass, Problem, Strided};
@@ -213,7 +215,7 @@ impl Variant for Part {
         self.variant.stages()
     }
 
-    fn launch_params(&self) -> LaunchParams<Self> {}
+    fn launch_params(&self, _target: LaunchTarget<'_>) -> LaunchParams<Self> {}
 
     fn score(&self, score: f64, at: &Position) -> f64 {
         self.variant.score(score, &self.whole(at))
@@ -225,6 +227,18 @@ impl Variant for Part {
 
     fn keep(&self, at: &Position) -> bool {
         self.variant.keep(&self.whole(at))
+    }
+
+    fn learned(&self) -> Vec<LearnedParam> {
+        self.variant.learned()
+    }
+
+    fn learned_index(&self, at: &Position, site: usize) -> usize {
+        self.variant.learned_index(&self.whole(at), site)
+    }
+
+    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
+        self.variant.learned_grad(score, &self.whole(at), site)
     }
 
     fn describe(&self) -> String {
@@ -293,8 +307,9 @@ mod tests {
     #[test]
     fn pieces_add_up_to_the_reference() {
         for name in ["alibi", "causal"] {
-            let variant = find(name).map(|v| v.example_variants().next()).expect(name);
-            let variant = variant.expect(name);
+            let registered = find(name).expect(name);
+            let sizes = (&problem(Pass::Forward, registered.stages.into())).into();
+            let variant = registered.example_variants(&sizes).next().expect(name);
             for pass in [Pass::Forward, Pass::Backward] {
                 let p = problem(pass, variant.stages().into());
                 let order = MemoryOrder::Bshd;

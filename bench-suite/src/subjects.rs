@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use tilewright::language::{AnyVariant, UnknownVariant, Variant as _, find};
+use tilewright::language::{
+    AnyVariant, Example, ExampleSizes, ParamInfo, UnknownVariant, Variant as _, find,
+};
 use tilewright::variants::{alibi, causal, softcap};
 
 /// Name and variant.
@@ -29,12 +31,13 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The composition of this name, or the first example of the registered variant.
+    /// The composition of this name, or the first example of the registered variant, for these
+    /// sizes.
     ///
     /// # Errors
     ///
     /// Nothing has the name, or it has no example.
-    pub fn named(name: &str) -> Result<Subject> {
+    pub fn named(name: &str, sizes: &ExampleSizes) -> Result<Subject> {
         if let Some((_, build)) = COMPOSITIONS.iter().find(|(known, _)| *known == name) {
             return Ok(Subject {
                 name: name.to_owned(),
@@ -48,9 +51,12 @@ impl Subject {
         }
         let registered = find(name).map_err(|error: UnknownVariant| anyhow::anyhow!(error))?;
         let values = registered.examples.first().copied().unwrap_or_default();
+        // Peers know no variant with tables, and say so themselves.
         let params = registered.params.iter().zip(values);
-        let params = params.map(|(param, value)| (param.name.to_owned(), *value)).collect();
-        let variant = registered.example_variants().next();
+        let number =
+            |(param, value): (&ParamInfo, &Example)| Some((param.name.to_owned(), value.number()?));
+        let params = params.filter_map(number).collect();
+        let variant = registered.example_variants(sizes).next();
         let variant = variant.with_context(|| format!("`{name}` has no example"))?;
         Ok(Subject { name: registered.name.to_owned(), params, variant })
     }
@@ -62,12 +68,13 @@ mod tests {
 
     #[test]
     fn registered_variants_and_compositions_have_names() {
-        let softcap = Subject::named("softcap").unwrap();
+        let sizes = ExampleSizes { batch: 2, heads: 3, queries: 4, keys: 5 };
+        let softcap = Subject::named("softcap", &sizes).unwrap();
         assert_eq!(softcap.params, BTreeMap::from([("cap".to_owned(), 30.0)]));
-        let both = Subject::named("softcap+causal").unwrap();
+        let both = Subject::named("softcap+causal", &sizes).unwrap();
         assert!(both.variant.stages().score && both.variant.stages().mask);
         for (wrong, said) in [("softcap+softcap", "softcap+causal"), ("softcup", "softcap")] {
-            assert!(Subject::named(wrong).unwrap_err().to_string().contains(said));
+            assert!(Subject::named(wrong, &sizes).unwrap_err().to_string().contains(said));
         }
     }
 }

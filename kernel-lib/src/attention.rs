@@ -4,7 +4,7 @@ use cubecl::client::Client;
 
 use crate::algorithms::launch;
 use crate::device::Device;
-use crate::language::AnyVariant;
+use crate::language::{AnyVariant, ExampleSizes, check_tables};
 use crate::table::{self, Answer};
 use crate::{AttentionError, DType, Pass, Plan, Problem, Strided};
 
@@ -79,6 +79,7 @@ pub fn attention(
     if output.out.is_empty() {
         return Ok(output);
     }
+    check_tables(client, &variant, &ExampleSizes::from(&problem))?;
     let device = Device::of(client);
     let call = launch::Call {
         target: launch::Target::Device(client),
@@ -140,6 +141,7 @@ pub fn attention_backward(
         }
         return Ok(gradients);
     }
+    check_tables(client, &variant, &ExampleSizes::from(&problem))?;
     let device = Device::of(client);
     let call = launch::Call {
         target: launch::Target::Device(client),

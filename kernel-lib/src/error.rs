@@ -44,6 +44,32 @@ pub enum AttentionError {
     /// A plan cannot run this problem on this device.
     #[error("plan `{plan}` cannot run here: {reason}")]
     Plan { plan: String, reason: PlanRefusal },
+    /// A table has another number of dimensions than the variant's function reads.
+    #[error("{variant}: {name} has {} dimensions, {given:?}, but is read with {expected}", given.len())]
+    TableRank { variant: &'static str, name: &'static str, given: Vec<usize>, expected: usize },
+    /// A learned number is a table of more than one element.
+    #[error("{variant}: {name} is one number, but a table {given:?} was given for it")]
+    LearnedNumber { variant: &'static str, name: &'static str, given: Vec<usize> },
+    /// The function reads an element that the table does not have.
+    #[error(
+        "{variant}: {name} is {given:?}, but at {at} element {index} of dimension {dimension} is read; \
+         {advice}"
+    )]
+    TableIndex {
+        variant: &'static str,
+        name: &'static str,
+        given: Vec<usize>,
+        at: String,
+        dimension: usize,
+        index: i64,
+        advice: String,
+    },
+    /// A table lies in another device's memory.
+    #[error("{variant}: {name} is a table on another device than q: move it there")]
+    TableDevice { variant: &'static str, name: &'static str },
+    /// Where one table is read depends on the values of another, and these were not to be had.
+    #[error(transparent)]
+    TableValues(crate::language::TableError),
     /// The device reported a failure.
     #[error("{doing} failed on the device: {source}")]
     Device { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },

@@ -62,6 +62,7 @@ mod error;
 pub mod language;
 mod plan;
 mod problem;
+mod random;
 pub mod reference;
 pub mod table;
 mod tensor;
@@ -81,7 +82,7 @@ pub use tensor::Strided;
 
 /// What a file that defines or uses variants imports.
 pub mod prelude {
-    pub use crate::language::{AnyVariant, Position, Variant};
+    pub use crate::language::{AnyVariant, Learned, Position, Table, Variant};
     pub use crate::variants::*;
     pub use crate::{
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,

@@ -3,7 +3,7 @@
 //! Every other implementation in this repository is measured against this one, and this one's
 //! gradients against central differences of its forward pass. It is slow; give it small tensors.
 
-use crate::language::{AnyVariant, Position};
+use crate::language::{AnyVariant, LearnedParam, Position};
 
 /// A `[batch, heads, seq, dim]` tensor in host memory, contiguous, in `f64`.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +95,25 @@ pub struct Gradients {
     pub k: HostTensor,
     /// With respect to v, summed likewise.
     pub v: HostTensor,
+    /// With respect to the learned parameters of the variant, in its order.
+    pub learned: Vec<LearnedGradient>,
+}
+
+/// The gradient of one learned parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearnedGradient {
+    /// The parameter.
+    pub param: LearnedParam,
+    /// One number for each of its elements, in row-major order.
+    pub data: Vec<f64>,
+}
+
+impl LearnedGradient {
+    /// A zero for each element of each learned parameter.
+    pub fn zeros(variant: &AnyVariant) -> Vec<Self> {
+        let learned = variant.learned().into_iter();
+        learned.map(|param| Self { data: vec![0.0; param.len()], param }).collect()
+    }
 }
 
 /// One row of the attention matrix: the keys that one query sees.
@@ -204,7 +223,8 @@ pub fn forward(
     Forward { out, lse, scores }
 }
 
-/// The gradients of `Σ d_out ∘ out` with respect to q, k and v.
+/// The gradients of `Σ d_out ∘ out` with respect to q, k and v, and to the learned parameters of
+/// the variant.
 ///
 /// # Panics
 ///
@@ -223,6 +243,7 @@ pub fn backward(
         q: HostTensor::zeros(q.shape),
         k: HostTensor::zeros(k.shape),
         v: HostTensor::zeros(v.shape),
+        learned: LearnedGradient::zeros(variant),
     };
     for_each_row(q, k, variant, scale, |row, kv_head| {
         let (weights, _) = row.softmax();
@@ -240,8 +261,15 @@ pub fn backward(
             if !row.variant.keep(&at) {
                 continue;
             }
+            let d_modified = weights[key] * (d_weights[key] - mean);
+            for LearnedGradient { param, data } in &mut gradients.learned {
+                for site in &param.sites {
+                    let slope = row.variant.learned_grad(row.scores[key], &at, site.site);
+                    data[row.variant.learned_index(&at, site.site)] += d_modified * slope;
+                }
+            }
             let slope = row.variant.score_grad(row.scores[key], &at);
-            let d_score = weights[key] * (d_weights[key] - mean) * slope * scale;
+            let d_score = d_modified * slope * scale;
             for d in 0..dim {
                 *gradients.q.at_mut([b, h, i, d]) += d_score * k.at([b, kv_head, key, d]);
                 *gradients.k.at_mut([b, kv_head, key, d]) += d_score * q.at([b, h, i, d]);

@@ -1,7 +1,7 @@
 //! Writes the steps of a function, simplifying each as it is added.
 
 use crate::ir::{
-    Binary, Block, Function, Input, Op, Operand, Statement, Type, Unary, Value, type_of,
+    Binary, Block, Function, Input, Op, Operand, Read, Statement, Type, Unary, Value, type_of,
 };
 
 /// A constant exponent up to this becomes multiplications.
@@ -38,6 +38,11 @@ impl Builder {
     pub fn finish(mut self, results: Vec<Operand>) -> Function {
         let body = Block::new(self.close(), results);
         Function { types: self.types, inputs: self.inputs, body }
+    }
+
+    /// The steps written so far and the types of all names.
+    pub fn into_parts(mut self) -> (Vec<Statement>, Vec<Type>) {
+        (self.close(), self.types)
     }
 
     pub fn input(&mut self, input: Input, ty: Type) -> Operand {
@@ -248,6 +253,10 @@ impl Builder {
             (Type::I32, Operand::Bool(b)) => Operand::I32(i32::from(b)),
             _ => self.step(to, Op::Cast(to, a)),
         }
+    }
+
+    pub fn read(&mut self, read: Read) -> Operand {
+        self.step(read.ty, Op::Read(read))
     }
 
     /// The results of whichever block runs. Where the blocks have no steps of their own a

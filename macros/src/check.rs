@@ -11,6 +11,7 @@ use syn::{Expr, ExprIf, Local, Member, Pat, Stmt};
 
 use crate::builder::Builder;
 use crate::errors::Errors;
+use crate::index::{self, Tables};
 use crate::ir::{Block, Function, Input, Operand, Type};
 use crate::literal::{self, Checked};
 use crate::near::{list, near};
@@ -25,13 +26,20 @@ pub const FIELDS: [&str; 6] = ["batch", "head", "query", "key", "queries", "keys
 enum Binding {
     Value(Checked),
     Position,
+    /// A parameter that is a table, by its place.
+    Table(usize),
     /// Its definition has an error of its own.
     Unknown,
 }
 
 /// The steps of `body`, or nothing where it has errors.
 pub fn check(signature: &Signature, body: &syn::Block, errors: &mut Errors) -> Option<Function> {
-    let mut checker = Checker { builder: Builder::new(), scopes: vec![HashMap::new()], errors };
+    let mut checker = Checker {
+        builder: Builder::new(),
+        scopes: vec![HashMap::new()],
+        tables: Tables::of(signature),
+        errors,
+    };
     if let Some(score) = &signature.score {
         let operand = checker.builder.input(Input::Score, Type::F32);
         checker.bind(score, Binding::Value(Checked::Typed(operand, Type::F32)));
@@ -40,19 +48,32 @@ pub fn check(signature: &Signature, body: &syn::Block, errors: &mut Errors) -> O
         checker.bind(position, Binding::Position);
     }
     for (place, parameter) in signature.parameters.iter().enumerate() {
-        let operand = checker.builder.input(Input::Parameter(place), parameter.ty);
-        checker.bind(&parameter.name, Binding::Value(Checked::Typed(operand, parameter.ty)));
+        let binding = match (parameter.table, parameter.learned) {
+            (true, _) => Binding::Table(place),
+            (false, true) => Binding::Value(index::learned_number(&mut checker, place)),
+            (false, false) => {
+                let operand = checker.builder.input(Input::Parameter(place), parameter.ty);
+                Binding::Value(Checked::Typed(operand, parameter.ty))
+            }
+        };
+        checker.bind(&parameter.name, binding);
     }
     let result = checker.block(body, Some(signature.kind.result()))?;
     let place = checker.tail_of(body);
     let (result, _) = checker.expect(result, signature.kind.result(), &place, "the result")?;
-    let Checker { builder, .. } = checker;
-    errors.is_empty().then(|| builder.finish(vec![result]))
+    let Checker { builder, tables, .. } = checker;
+    if !errors.is_empty() {
+        return None;
+    }
+    let function = builder.finish(vec![result]);
+    tables.check(signature, &function, errors);
+    errors.is_empty().then_some(function)
 }
 
 pub struct Checker<'a> {
     pub builder: Builder,
     scopes: Vec<HashMap<String, Binding>>,
+    pub tables: Tables,
     pub errors: &'a mut Errors,
 }
 
@@ -60,6 +81,14 @@ impl Checker<'_> {
     fn bind(&mut self, name: &syn::Ident, binding: Binding) {
         let scope = self.scopes.last_mut().expect("the function's own scope is open");
         scope.insert(name.unraw().to_string(), binding);
+    }
+
+    /// The table that a name stands for, by its place.
+    pub fn table(&self, name: &str) -> Option<usize> {
+        match self.lookup(name) {
+            Some(Binding::Table(place)) => Some(place),
+            _ => None,
+        }
     }
 
     fn lookup(&self, name: &str) -> Option<Binding> {
@@ -214,6 +243,7 @@ impl Checker<'_> {
             Expr::Cast(inner) => self.cast(inner),
             Expr::Field(inner) => self.field(inner),
             Expr::MethodCall(inner) => call::method(self, inner),
+            Expr::Index(inner) => index::read(self, inner),
             other => {
                 self.errors.push(refuse::expression(other));
                 None
@@ -266,6 +296,11 @@ impl Checker<'_> {
                         name,
                         format!("a position is read by its fields, as in `{text}.query`: {fields}"),
                     );
+                    None
+                }
+                Some(Binding::Table(place)) => {
+                    let message = self.tables.must_be_indexed(place);
+                    self.errors.at(name, message);
                     None
                 }
                 None => {
@@ -361,7 +396,7 @@ impl Checker<'_> {
         match base.as_deref().and_then(|name| self.lookup(name)) {
             Some(Binding::Position) => {}
             Some(Binding::Unknown) => return None,
-            Some(Binding::Value(_)) => {
+            Some(Binding::Value(_) | Binding::Table(_)) => {
                 self.errors.at(field, "only the position has fields, as in `at.query`");
                 return None;
             }

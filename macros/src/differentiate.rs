@@ -87,6 +87,7 @@ fn differentiable_operands(op: &Op) -> Vec<Operand> {
         Op::Binary(_, a, b) => vec![a, b],
         Op::Select(_, a, b) => vec![a, b],
         Op::Cast(..) => vec![],
+        Op::Read(read) => read.site.map(Operand::Value).into_iter().collect(),
     }
 }
 
@@ -192,6 +193,11 @@ impl Reverse {
                 }
             }
             Op::Cast(..) => {}
+            Op::Read(read) => {
+                if let Some(site) = read.site {
+                    self.add(adjoints, Operand::Value(site), adjoint);
+                }
+            }
         }
     }
 

@@ -65,6 +65,33 @@ pub enum Input {
     Field(&'static str),
     /// A parameter, by its place in the parameter list.
     Parameter(usize),
+    /// What a site reads of a learned parameter, by the site's number. No text mentions it: it is
+    /// what a derivative is taken with respect to.
+    Site(usize),
+}
+
+/// The most dimensions of a table.
+pub const MAX_RANK: usize = 4;
+
+/// An element of a table. Indices are `u32` or `i32`, and one outside the table means the nearest
+/// element that exists.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Read {
+    /// The table, by its place in the parameter list.
+    pub parameter: usize,
+    /// The type of its elements.
+    pub ty: Type,
+    /// How many of the indices count; none where the parameter is a learned number.
+    pub rank: usize,
+    pub index: [Operand; MAX_RANK],
+    /// The input that stands for the element, where the parameter is learned.
+    pub site: Option<Value>,
+}
+
+impl Read {
+    pub fn indices(&self) -> &[Operand] {
+        &self.index[..self.rank]
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +158,7 @@ pub enum Op {
     /// Both choices are already computed.
     Select(Operand, Operand, Operand),
     Cast(Type, Operand),
+    Read(Read),
 }
 
 impl Op {
@@ -139,6 +167,9 @@ impl Op {
             Op::Unary(_, a) | Op::Cast(_, a) => vec![a],
             Op::Binary(_, a, b) => vec![a, b],
             Op::Select(c, a, b) => vec![c, a, b],
+            Op::Read(read) => {
+                read.indices().iter().copied().chain(read.site.map(Operand::Value)).collect()
+            }
         }
     }
 }

@@ -21,17 +21,39 @@
 //! ```
 //!
 //! **Arguments.** A score function takes the score, then, if it likes, the position; a mask
-//! function takes the position. Parameters follow: `f32`, `u32` or `i32`.
+//! function takes the position. Parameters follow: numbers, `f32`, `u32` or `i32`, and tables of
+//! them, `Table` (of `f32`), `Table<u32>` or `Table<i32>`.
+//!
+//! ```text
+//! /// A learned number for each head and each distance.
+//! #[score_mod(example(bias = table(heads, queries + keys - 1)))]
+//! pub fn relative_bias(score: f32, at: Position, #[learned] bias: Table) -> f32 {
+//!     score + bias[(at.head, at.key + at.queries - 1 - at.query)]
+//! }
+//! ```
+//!
+//! **Tables** have 1 to 4 dimensions, as many as the function gives them indices: `bias[at.head]`,
+//! `bias[(at.query, at.key)]`. An index is `u32` or `i32`, made of the position, parameters and
+//! other tables, not of the score. A dimension of size 1 is the same for every index. An index
+//! outside the table means the nearest element; a call is refused where that would happen to a
+//! pair of query and key that the mask keeps.
+//!
+//! **Learned parameters**, `#[learned] bias: Table` or `#[learned] t: f32`, get derivatives too. A
+//! *site* is one of them with one index; the variant tells, for each site and position, which
+//! element it is and how the score changes with it.
 //!
 //! **The body** is made of `let`, `if` with `else`, arithmetic, comparisons, `&&`, `||`, `!`,
-//! casts, the methods of numbers (an unknown one is answered with the list) and constants such as
+//! casts, elements of tables, the methods of numbers (an unknown one is answered with the list) and constants such as
 //! `f32::INFINITY` and `core::f32::consts::PI`. There are no loops, calls, macros or changing
 //! names.
 //!
 //! **From a function** named `softcap` the macro makes the struct `Softcap` with the parameters
 //! as fields, the constructor `softcap(cap)`, the device code, the derivative with respect to the
 //! score, both again in `f64` for the host, and an entry in the registry. `example(..)` gives
-//! values of the parameters to test with; it may be repeated, and without it every parameter is 1.
+//! values of the parameters to test with, in their order or by name, and may be repeated; without
+//! it every number is 1. A table is written as its shape, `table(heads, queries + keys)`, which may
+//! depend on the sizes of what is tested (`batch`, `heads`, `queries`, `keys`), and is filled with
+//! seeded random numbers; one that is left out is as large as what the function reads.
 //!
 //! # Numbers
 //!
@@ -49,7 +71,7 @@
 //!
 //! `signature` reads the head of the function. `check`, with `operators` and `call`, reads the
 //! body, resolves names, checks types and writes it through `builder` as steps of `ir`, where
-//! `methods` says what each method means. `differentiate` makes the derivative of such steps, and `emit` prints all of it.
+//! `methods` says what each method means and `index` reads tables; `sites` finds where. `differentiate` makes the derivative of such steps, and `emit` prints all of it.
 
 mod builder;
 mod call;
@@ -57,6 +79,8 @@ mod check;
 mod differentiate;
 mod emit;
 mod errors;
+mod example;
+mod index;
 mod ir;
 mod literal;
 mod methods;
@@ -64,6 +88,7 @@ mod near;
 mod operators;
 mod refuse;
 mod signature;
+mod sites;
 
 use proc_macro::TokenStream;
 
@@ -113,6 +138,7 @@ fn try_expand(
         false => None,
     };
     errors.into_result()?;
-    let checked = checked.expect("a body without errors has steps");
-    Ok(emit::item(&signature, &function, &checked))
+    let mut checked = checked.expect("a body without errors has steps");
+    let sites = sites::find(&mut checked, &signature.parameters);
+    Ok(emit::item(&signature, &function, &checked, &sites))
 }

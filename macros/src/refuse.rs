@@ -18,6 +18,7 @@ pub fn is_refused(expression: &Expr) -> bool {
             | Expr::Cast(_)
             | Expr::Field(_)
             | Expr::MethodCall(_)
+            | Expr::Index(_)
     ) && !matches!(expression, Expr::Binary(binary) if !is_assignment(&binary.op))
 }
 
@@ -51,9 +52,6 @@ pub fn expression(expression: &Expr) -> syn::Error {
         }
         Expr::Reference(e) => {
             (e.to_token_stream(), "there are no references here: leave `&` out".to_owned())
-        }
-        Expr::Index(e) => {
-            (e.to_token_stream(), "nothing can be indexed here: parameters are scalars".to_owned())
         }
         other => (
             other.to_token_stream(),

@@ -5,9 +5,10 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, FnArg, Ident, ItemFn, Pat, ReturnType, Token, UnOp, Visibility};
+use syn::{Attribute, Expr, FnArg, Ident, ItemFn, Pat, ReturnType, Token, Visibility};
 
 use crate::errors::Errors;
+use crate::example::{self, Example};
 use crate::ir::Type;
 
 /// Which attribute stands on the function.
@@ -41,10 +42,30 @@ impl Kind {
     }
 }
 
-/// A scalar parameter of a variant.
+/// A parameter of a variant.
 pub struct Parameter {
     pub name: Ident,
+    /// The type of the number, or of a table's elements.
     pub ty: Type,
+    pub table: bool,
+    /// Whether its gradient is wanted.
+    pub learned: bool,
+}
+
+impl Parameter {
+    /// Whether kernels read it from memory.
+    pub fn in_memory(&self) -> bool {
+        self.table || self.learned
+    }
+
+    /// Its type as it is written.
+    pub fn written(&self) -> String {
+        match (self.table, self.ty) {
+            (false, ty) => ty.name().to_owned(),
+            (true, Type::F32) => "Table".to_owned(),
+            (true, ty) => format!("Table<{ty}>"),
+        }
+    }
 }
 
 /// What the signature says.
@@ -58,7 +79,7 @@ pub struct Signature {
     pub position: Option<Ident>,
     pub parameters: Vec<Parameter>,
     /// Values of the parameters to test with, one list for each `example`.
-    pub examples: Vec<Vec<f64>>,
+    pub examples: Vec<Vec<Example>>,
 }
 
 impl Signature {
@@ -83,20 +104,14 @@ impl Signature {
         };
         signature.read_attribute(attribute, errors);
         if signature.examples.is_empty() {
-            signature.examples.push(vec![1.0; signature.parameters.len()]);
+            signature.examples.push(signature.parameters.iter().map(Example::usual).collect());
         }
         signature
     }
 
     /// `example(..)`, any number of times.
     fn read_attribute(&mut self, attribute: TokenStream, errors: &mut Errors) {
-        let form = match self.parameters.as_slice() {
-            [] => "example()".to_owned(),
-            parameters => {
-                let types: Vec<&str> = parameters.iter().map(|p| p.ty.name()).collect();
-                format!("example({})", types.join(", "))
-            }
-        };
+        let form = example::form(&self.parameters);
         let parser = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 let name = Ident::parse_any(input)?;
@@ -114,7 +129,13 @@ impl Signature {
                 let content;
                 syn::parenthesized!(content in input);
                 let values = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-                self.read_example(&name, &values, &form, errors);
+                self.examples.extend(example::read(
+                    &self.name,
+                    &self.parameters,
+                    &name,
+                    &values,
+                    errors,
+                ));
                 if !input.is_empty() {
                     input.parse::<Token![,]>()?;
                 }
@@ -124,83 +145,6 @@ impl Signature {
         if let Err(error) = parser.parse2(attribute) {
             errors.push(error);
         }
-    }
-
-    fn read_example(
-        &mut self,
-        name: &Ident,
-        values: &Punctuated<Expr, Token![,]>,
-        form: &str,
-        errors: &mut Errors,
-    ) {
-        if values.len() != self.parameters.len() {
-            let message = format!(
-                "`{}` has {}, and this example has {}; write `{form}`",
-                self.name,
-                count(self.parameters.len(), "parameter"),
-                count(values.len(), "value"),
-            );
-            match values.is_empty() {
-                true => errors.at(name, message),
-                false => errors.at(values, message),
-            }
-            return;
-        }
-        let example = values.iter().zip(&self.parameters).map(|(value, parameter)| {
-            let read = example_value(value, parameter.ty);
-            if read.is_none() {
-                let accepted = match parameter.ty {
-                    Type::F32 => "a number, as in `0.5` or `-2`",
-                    Type::U32 => "a whole number from 0 to 4294967295, as in `16`",
-                    _ => "a whole number from -2147483648 to 2147483647, as in `-3`",
-                };
-                let message = format!(
-                    "parameter `{}` is `{}`: write {accepted}",
-                    parameter.name, parameter.ty
-                );
-                errors.at(value, message);
-            }
-            read.unwrap_or_default()
-        });
-        let example = example.collect();
-        self.examples.push(example);
-    }
-}
-
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-fn example_value(value: &Expr, ty: Type) -> Option<f64> {
-    match value {
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) && ty != Type::U32 => {
-            // The least i32 has no positive counterpart.
-            match &*unary.expr {
-                Expr::Lit(_) if ty == Type::I32 => {
-                    let magnitude = example_value(&unary.expr, Type::U32)?;
-                    (magnitude <= f64::from(1u32 << 31)).then_some(-magnitude)
-                }
-                Expr::Lit(_) => example_value(&unary.expr, ty).map(|value| -value),
-                _ => None,
-            }
-        }
-        Expr::Lit(literal) => match (&literal.lit, ty) {
-            (syn::Lit::Float(number), Type::F32) => {
-                let known = matches!(number.suffix(), "" | "f32");
-                number.base10_parse::<f32>().ok().filter(|x| known && x.is_finite()).map(f64::from)
-            }
-            (syn::Lit::Int(number), Type::F32) if number.suffix().is_empty() => {
-                number.base10_parse::<f32>().ok().map(f64::from)
-            }
-            (syn::Lit::Int(number), Type::U32) if matches!(number.suffix(), "" | "u32") => {
-                number.base10_parse::<u32>().ok().map(f64::from)
-            }
-            (syn::Lit::Int(number), Type::I32) if matches!(number.suffix(), "" | "i32") => {
-                number.base10_parse::<i32>().ok().map(f64::from)
-            }
-            _ => None,
-        },
-        _ => None,
     }
 }
 
@@ -278,8 +222,12 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                 continue;
             }
         };
+        let learned = argument.attrs.iter().find(|a| a.path().is_ident("learned"));
         for attribute in &argument.attrs {
-            errors.at(attribute, "an argument takes no attribute here; write `name: type`");
+            if !matches!(&attribute.meta, syn::Meta::Path(path) if path.is_ident("learned")) {
+                let message = "an argument takes no attribute here but `#[learned]`";
+                errors.at(attribute, message);
+            }
         }
         let Some(name) = argument_name(&argument.pat, errors) else { continue };
         let taken = score.iter().chain(&position).chain(parameters.iter().map(|p| &p.name));
@@ -290,6 +238,10 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
         let type_name = type_name(&argument.ty);
         let ty = type_name.as_deref().and_then(Type::from_name);
         let is_position = type_name.as_deref() == Some("Position");
+        let given = is_position || (kind == Kind::Score && place == 0);
+        if let (Some(attribute), true) = (learned, given) {
+            errors.at(attribute, "only a parameter is learned, not the score or the position");
+        }
         match kind {
             Kind::Score if place == 0 && ty == Some(Type::F32) => score = Some(name),
             Kind::Score if place == 0 => errors.at(
@@ -312,11 +264,18 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                 argument,
                 format!("the position comes before every parameter; write `{}`", kind.form()),
             ),
-            _ => match ty {
-                Some(ty) if ty != Type::Bool => parameters.push(Parameter { name, ty }),
+            _ => match table_type(&argument.ty).or(ty.map(|ty| (ty, false))) {
+                Some((ty, table)) if ty != Type::Bool => {
+                    let learned = learned.is_some();
+                    let parameter = Parameter { name, ty, table, learned };
+                    if learned {
+                        check_learned(kind, &parameter, argument, errors);
+                    }
+                    parameters.push(parameter);
+                }
                 _ => errors.at(
                     &argument.ty,
-                    "a parameter is `f32`, `u32` or `i32`; the position is `at: Position`, taken by value",
+                    "a parameter is `f32`, `u32`, `i32`, `Table`, `Table<u32>` or `Table<i32>`; the position is `at: Position`, taken by value",
                 ),
             },
         }
@@ -332,6 +291,38 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
         errors.at(&function.sig.ident, message);
     }
     (score, position, parameters)
+}
+
+/// The element type of a table, and `true`.
+fn table_type(ty: &syn::Type) -> Option<(Type, bool)> {
+    if type_name(ty).as_deref() == Some("Table") {
+        return Some((Type::F32, true));
+    }
+    let syn::Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident.unraw() == "Table")?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match (&arguments.args.first(), arguments.args.len()) {
+        (Some(syn::GenericArgument::Type(element)), 1) => {
+            Some((type_name(element).as_deref().and_then(Type::from_name)?, true))
+        }
+        _ => None,
+    }
+}
+
+/// What has no gradient cannot be learned.
+fn check_learned(kind: Kind, parameter: &Parameter, argument: &syn::PatType, errors: &mut Errors) {
+    if kind == Kind::Mask {
+        let message = "a mask has no gradient, so nothing in it is learned: leave `#[learned]` out, \
+                       or change the score in a `#[score_mod]`";
+        errors.at(argument, message);
+    } else if parameter.ty != Type::F32 {
+        let message = format!(
+            "only `f32` and `Table` are learned, since `{}` does not change smoothly: leave \
+             `#[learned]` out or change the type",
+            parameter.written()
+        );
+        errors.at(argument, message);
+    }
 }
 
 fn argument_name(pattern: &Pat, errors: &mut Errors) -> Option<Ident> {

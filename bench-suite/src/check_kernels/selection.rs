@@ -119,12 +119,15 @@ fn problems(quick: bool) -> impl Iterator<Item = Problem> {
 fn variants(quick: bool) -> impl Iterator<Item = (Problem, AnyVariant)> {
     let shapes = if quick { &FOR_VARIANTS[..1] } else { &FOR_VARIANTS[..] };
     let changing = registered()
-        .filter_map(|registered| registered.example_variants().next())
-        .map(|variant| (VariantClass::from(variant.stages()), variant))
+        .map(|registered| (VariantClass::from(registered.stages), registered))
         .filter(|(class, _)| *class != VariantClass::Plain);
-    changing.flat_map(move |(class, variant)| {
+    changing.flat_map(move |(class, registered)| {
         let pairs = shapes.iter().flat_map(|&shape| passes().map(move |pass| (shape, pass)));
-        pairs.map(move |(shape, pass)| (problem(shape, DType::Bf16, pass, class), variant.clone()))
+        pairs.filter_map(move |(shape, pass)| {
+            let problem = problem(shape, DType::Bf16, pass, class);
+            let sizes = (&Problem { batch: 1, ..problem }).into();
+            Some((problem, registered.example_variants(&sizes).next()?))
+        })
     })
 }
 

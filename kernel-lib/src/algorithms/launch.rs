@@ -17,7 +17,7 @@ use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch, TileMap};
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
 use crate::device::Device;
-use crate::language::Variant;
+use crate::language::{LaunchTarget, Variant};
 use crate::plan::{Algorithm, Lowering};
 use crate::tile::chip::Arrangement;
 use crate::tile::rows::LayoutLaunch;
@@ -214,7 +214,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
                 call.layouts(),
                 call.shape(),
                 call.scale,
-                variant.launch_params(),
+                variant.launch_params(LaunchTarget(call.target)),
                 call.config(),
                 problem.dtype.elem(&call.device),
             )
@@ -237,7 +237,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
             call.layouts(),
             call.shape(),
             call.scale,
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(call.target)),
             call.plane_config(variant, &[]),
             problem.dtype.elem(&call.device),
         ),
@@ -279,7 +279,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             strides(),
             call.shape(),
             call.scale,
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(call.target)),
             call.plane_config(variant, &others),
             problem.dtype.elem(&call.device),
         ),
@@ -306,7 +306,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             strides(),
             call.shape(),
             call.scale,
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(call.target)),
             call.config(),
             problem.dtype.elem(&call.device),
         ),
@@ -333,7 +333,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 strides(),
                 call.shape(),
                 call.scale,
-                variant.launch_params(),
+                variant.launch_params(LaunchTarget(call.target)),
                 call.config(),
                 problem.dtype.elem(&call.device),
             );
@@ -358,7 +358,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
                 strides(),
                 call.shape(),
                 call.scale,
-                variant.launch_params(),
+                variant.launch_params(LaunchTarget(call.target)),
                 call.config(),
                 problem.dtype.elem(&call.device),
             );

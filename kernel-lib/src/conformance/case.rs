@@ -5,7 +5,7 @@ use core::fmt;
 use serde::Serialize;
 
 use crate::device::Device;
-use crate::language::AnyVariant;
+use crate::language::{AnyVariant, ExampleSizes};
 use crate::{Algorithm, DType, Lowering, Plan, Problem};
 
 /// The sizes of a call.
@@ -25,6 +25,14 @@ pub struct Size {
     pub head_dim: usize,
     /// Length of a value.
     pub value_dim: usize,
+}
+
+impl Size {
+    /// What tables must fit.
+    pub fn example_sizes(&self) -> ExampleSizes {
+        let Size { batch, heads, queries, keys, .. } = *self;
+        ExampleSizes { batch, heads, queries, keys }
+    }
 }
 
 /// How the tensors lie in memory.

@@ -9,7 +9,7 @@
 use super::tensors::{Inputs, round};
 use crate::DType;
 use crate::language::{AnyVariant, Position};
-use crate::reference::{Gradients, HostTensor};
+use crate::reference::{Gradients, HostTensor, LearnedGradient};
 
 /// The output and the gradients.
 pub(super) fn math_backend(
@@ -31,6 +31,8 @@ pub(super) fn math_backend(
     // Gradients of shared heads are rounded for each query head before they are added.
     let mut d_k = HostTensor::zeros(k.shape);
     let mut d_v = HostTensor::zeros(v.shape);
+    // Parameters are `f32`, whatever the tensors are.
+    let mut learned = LearnedGradient::zeros(variant);
     for batch in 0..batches {
         for head in 0..heads {
             let kv = head / (heads / kv_heads);
@@ -87,8 +89,16 @@ pub(super) fn math_backend(
                     if !variant.keep(&at(key)) {
                         continue;
                     }
+                    let d_modified = r(weights[key] * (d_weights[key] - mean));
+                    for LearnedGradient { param, data } in &mut learned {
+                        for site in &param.sites {
+                            let slope = r(variant.learned_grad(raw[key], &at(key), site.site));
+                            let place = variant.learned_index(&at(key), site.site);
+                            data[place] += r(d_modified * slope);
+                        }
+                    }
                     let slope = r(variant.score_grad(raw[key], &at(key)));
-                    let d_score = r(r(weights[key] * (d_weights[key] - mean)) * slope);
+                    let d_score = r(d_modified * slope);
                     for d in 0..dim {
                         *d_q.at_mut([batch, head, query, d]) +=
                             d_score * k_scaled.at([batch, kv, key, d]);
@@ -107,5 +117,5 @@ pub(super) fn math_backend(
         }
     }
     let d_q = d_q.map(|x| r(r(x) * half_scale * sign));
-    (out, Gradients { q: d_q, k: d_k.map(r), v: d_v.map(r) })
+    (out, Gradients { q: d_q, k: d_k.map(r), v: d_v.map(r), learned })
 }

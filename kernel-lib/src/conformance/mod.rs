@@ -23,6 +23,7 @@ mod math_backend;
 mod report;
 mod selection;
 mod special;
+mod tables;
 mod tensors;
 mod tolerance;
 

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 
 use super::Level;
 use super::case::{Case, Layout, PlanPick, Size};
-use super::tensors::Random;
 use crate::device::Device;
 use crate::language::{AnyVariant, Variant as _, registered};
+use crate::random::Random;
 use crate::variants::{alibi, causal, dilated, sliding_window, softcap, softmax};
 use crate::{DType, Lowering, Pass, Plan, Problem};
 
@@ -99,18 +99,19 @@ fn variants(level: Level) -> Vec<Case> {
             (size(4, 4, 1, 17, 40), Layout::Broadcast, DType::F32, PlanPick::Rule, false),
         ]);
     }
-    let mut subjects: Vec<AnyVariant> =
-        registered().flat_map(|variant| variant.example_variants()).collect();
-    subjects.extend([
-        softcap(2.0).and(causal()).into(),
-        alibi(4).and(sliding_window(9)).and(causal()).into(),
-        softcap(3.0).and(alibi(4)).into(),
-    ]);
     let mut cases = Vec::new();
     for (nth, (size, layout, dtype, plan, save_scores)) in shapes.into_iter().enumerate() {
-        for variant in &subjects {
+        let sizes = size.example_sizes();
+        let mut subjects: Vec<AnyVariant> =
+            registered().flat_map(|variant| variant.example_variants(&sizes)).collect();
+        subjects.extend([
+            softcap(2.0).and(causal()).into(),
+            alibi(4).and(sliding_window(9)).and(causal()).into(),
+            softcap(3.0).and(alibi(4)).into(),
+        ]);
+        for variant in subjects {
             cases.push(Case {
-                variant: variant.clone(),
+                variant,
                 size,
                 layout,
                 dtype,
@@ -187,9 +188,13 @@ fn tensor_cores(device: &Device) -> Vec<Case> {
             cases.push(case(nth, variant, sequence, dims));
         }
     }
-    for variant in registered().flat_map(|variant| variant.example_variants()) {
-        for (sequence, dims) in [((42, 42), (8, 8)), ((20, 50), (16, 16))] {
-            cases.push(case(cases.len(), variant.clone(), sequence, dims));
+    for registered in registered() {
+        for nth in 0..registered.examples.len() {
+            for (sequence, dims) in [((42, 42), (8, 8)), ((20, 50), (16, 16))] {
+                let case = case(cases.len(), softmax().into(), sequence, dims);
+                let variant = registered.example_variants(&case.size.example_sizes()).nth(nth);
+                cases.extend(variant.map(|variant| Case { variant, ..case }));
+            }
         }
     }
     // What only `streaming` can run: long sequences, heads that share keys, masks by block.

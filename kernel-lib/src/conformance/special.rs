@@ -2,7 +2,9 @@
 
 use cubecl::client::Client;
 
-use super::tensors::{Random, download, normal, upload};
+use super::tables;
+use super::tensors::{download, normal, upload};
+use crate::random::Random;
 use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
 use crate::variants::{causal, sliding_window, softmax};
@@ -23,31 +25,34 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("tensors over one repeated element", one_element),
     ("errors name the argument and both values", errors),
     ("errors of the backward pass", backward_errors),
+    ("tables that do not fit are refused", tables::do_not_fit),
+    ("what a mask hides reads no table", tables::hidden),
+    ("tables lie in memory as they like", tables::on_device),
 ];
 
-fn device_tensor(client: &Client, host: &HostTensor) -> Strided {
+pub(super) fn device_tensor(client: &Client, host: &HostTensor) -> Strided {
     upload(client, host, contiguous_strides(host.shape), 0, DType::F32)
 }
 
-fn text(error: AttentionError) -> String {
+pub(super) fn text(error: AttentionError) -> String {
     error.to_string()
 }
 
-fn read(client: &Client, tensor: &Strided) -> Result<HostTensor, String> {
+pub(super) fn read(client: &Client, tensor: &Strided) -> Result<HostTensor, String> {
     download(client, tensor, "reading a result").map(|(host, _)| host).map_err(text)
 }
 
-fn expect(what: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn expect(what: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
     if what { Ok(()) } else { Err(otherwise()) }
 }
 
 /// Queries, keys and values for `[2, 2, queries, 8]` and `[2, 2, keys, 8]`.
-fn inputs(queries: usize, keys: usize) -> [HostTensor; 3] {
+pub(super) fn inputs(queries: usize, keys: usize) -> [HostTensor; 3] {
     let mut random = Random::new(5);
     [queries, keys, keys].map(|seq| normal([2, 2, seq, 8], DType::F32, &mut random))
 }
 
-fn both_passes(
+pub(super) fn both_passes(
     client: &Client,
     [q, k, v]: [&Strided; 3],
     d_out: &Strided,
@@ -194,7 +199,11 @@ fn one_element(client: &Client) -> Result<(), String> {
 }
 
 /// What a call must be refused with.
-fn refused(outcome: Result<(), AttentionError>, what: &str, says: &[&str]) -> Result<(), String> {
+pub(super) fn refused(
+    outcome: Result<(), AttentionError>,
+    what: &str,
+    says: &[&str],
+) -> Result<(), String> {
     match outcome {
         Ok(()) => Err(format!("{what} was not refused")),
         Err(error) => {

@@ -4,38 +4,10 @@ use cubecl::client::Client;
 use half::{bf16, f16};
 
 use super::case::{Case, Layout};
+use crate::random::Random;
 use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
 use crate::{AttentionError, DType, Strided};
-
-/// A small generator of its own, so that the same seed gives the same case everywhere and always
-/// (SplitMix64, doi 10.1145/2714064.2660195).
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform in `(0, 1]`.
-    fn unit(&mut self) -> f64 {
-        ((self.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Standard normal (Box and Muller).
-    pub(super) fn normal(&mut self) -> f64 {
-        let (radius, angle) = (self.unit(), self.unit());
-        (-2.0 * radius.ln()).sqrt() * (core::f64::consts::TAU * angle).cos()
-    }
-}
 
 /// The nearest number of an element type.
 pub(super) fn round(x: f64, dtype: DType) -> f64 {

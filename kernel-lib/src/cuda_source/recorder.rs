@@ -39,11 +39,15 @@ impl Recorder {
 
     /// A tensor in memory order `[batch, heads, seq, dim]` that describes memory and has none.
     pub fn tensor(shape: [usize; 4], dtype: DType) -> Strided {
+        let bytes = shape.iter().product::<usize>() * dtype.bytes();
+        Strided::contiguous(Self::handle(bytes), shape, dtype)
+    }
+
+    /// A handle for memory that does not exist.
+    pub fn handle(bytes: usize) -> Handle {
         // A handle is told apart by its device and stream; nothing looks these up.
         let service = ServiceId::of::<Self>(DeviceId::new(0, 0));
-        let bytes = shape.iter().product::<usize>() * dtype.bytes();
-        let handle = Handle::new(service, StreamId { value: 0 }, bytes as u64);
-        Strided::contiguous(handle, shape, dtype)
+        Handle::new(service, StreamId { value: 0 }, bytes as u64)
     }
 
     pub fn device_properties(&self) -> Arc<DeviceProperties> {

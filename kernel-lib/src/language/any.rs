@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Position, Stages, Variant};
+use super::{LearnedParam, Position, Stages, TableParam, TableRead, Variant};
 use crate::algorithms::launch::{self, Call, Gradients};
 
 /// A variant whose type was forgotten: what registries, configurations and operators pass around.
@@ -16,6 +16,11 @@ trait ErasedVariant: Send + Sync {
     fn score(&self, score: f64, at: &Position) -> f64;
     fn score_grad(&self, score: f64, at: &Position) -> f64;
     fn keep(&self, at: &Position) -> bool;
+    fn tables(&self) -> Vec<TableParam<'_>>;
+    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
+    fn learned(&self) -> Vec<LearnedParam>;
+    fn learned_index(&self, at: &Position, site: usize) -> usize;
+    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64;
     fn describe(&self) -> String;
     fn source_hash(&self) -> u64;
     fn launch_forward(&self, call: &Call<'_>);
@@ -37,6 +42,26 @@ impl<V: Variant> ErasedVariant for V {
 
     fn keep(&self, at: &Position) -> bool {
         Variant::keep(self, at)
+    }
+
+    fn tables(&self) -> Vec<TableParam<'_>> {
+        Variant::tables(self)
+    }
+
+    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
+        Variant::reads(self, at, visit);
+    }
+
+    fn learned(&self) -> Vec<LearnedParam> {
+        Variant::learned(self)
+    }
+
+    fn learned_index(&self, at: &Position, site: usize) -> usize {
+        Variant::learned_index(self, at, site)
+    }
+
+    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
+        Variant::learned_grad(self, score, at, site)
     }
 
     fn describe(&self) -> String {
@@ -80,6 +105,31 @@ impl AnyVariant {
     /// See [`Variant::keep`].
     pub fn keep(&self, at: &Position) -> bool {
         self.0.keep(at)
+    }
+
+    /// See [`Variant::tables`].
+    pub fn tables(&self) -> Vec<TableParam<'_>> {
+        self.0.tables()
+    }
+
+    /// See [`Variant::reads`].
+    pub fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
+        self.0.reads(at, visit);
+    }
+
+    /// See [`Variant::learned`].
+    pub fn learned(&self) -> Vec<LearnedParam> {
+        self.0.learned()
+    }
+
+    /// See [`Variant::learned_index`].
+    pub fn learned_index(&self, at: &Position, site: usize) -> usize {
+        self.0.learned_index(at, site)
+    }
+
+    /// See [`Variant::learned_grad`].
+    pub fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
+        self.0.learned_grad(score, at, site)
     }
 
     /// See [`Variant::describe`].

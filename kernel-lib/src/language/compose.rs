@@ -2,7 +2,10 @@ use core::marker::PhantomData;
 
 use cubecl::prelude::*;
 
-use super::{DeviceVariant, LaunchParams, MaskScope, Position, Stages, Variant};
+use super::{
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, MaskScope, Position, Stages,
+    TableParam, TableRead, Variant,
+};
 
 /// Two variants as one: made by [`Variant::and`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +47,37 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for AndDevice<A, B> {
     fn keep(at: Position, params: &Self::Params) -> bool {
         A::keep(at, &params.first) && B::keep(at, &params.second)
     }
+
+    const LEARNED_SITES: usize = A::LEARNED_SITES + B::LEARNED_SITES;
+
+    fn learned_index(at: Position, params: &Self::Params, #[comptime] site: usize) -> u32 {
+        if comptime!(site < A::LEARNED_SITES) {
+            A::learned_index(at, &params.first, site)
+        } else {
+            B::learned_index(at, &params.second, comptime!(site - A::LEARNED_SITES))
+        }
+    }
+
+    fn learned_grad(
+        score: f32,
+        at: Position,
+        params: &Self::Params,
+        #[comptime] site: usize,
+    ) -> f32 {
+        let between = A::score(score, at, &params.first);
+        if comptime!(site < A::LEARNED_SITES) {
+            // The chain rule.
+            A::learned_grad(score, at, &params.first, site)
+                * B::score_grad(between, at, &params.second)
+        } else {
+            let site = comptime!(site - A::LEARNED_SITES);
+            B::learned_grad(between, at, &params.second, site)
+        }
+    }
+}
+
+impl<A: Variant, B: Variant> And<A, B> {
+    const SITES_OF_FIRST: usize = <A::Device as DeviceVariant>::LEARNED_SITES;
 }
 
 impl<A: Variant, B: Variant> Variant for And<A, B> {
@@ -53,8 +87,9 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
         self.first.stages().union(self.second.stages())
     }
 
-    fn launch_params(&self) -> LaunchParams<Self> {
-        BothParamsLaunch::new(self.first.launch_params(), self.second.launch_params())
+    fn launch_params(&self, target: LaunchTarget<'_>) -> LaunchParams<Self> {
+        let Self { first, second } = self;
+        BothParamsLaunch::new(first.launch_params(target), second.launch_params(target))
     }
 
     fn score(&self, score: f64, at: &Position) -> f64 {
@@ -76,6 +111,45 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
 
     fn mask_known_on_host(&self) -> bool {
         self.first.mask_known_on_host() && self.second.mask_known_on_host()
+    }
+
+    fn tables(&self) -> Vec<TableParam<'_>> {
+        let mut tables = self.first.tables();
+        tables.extend(self.second.tables());
+        tables
+    }
+
+    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
+        self.first.reads(at, visit);
+        let before = self.first.tables().len();
+        self.second.reads(at, &mut |read| {
+            visit(TableRead { table: before + read.table, ..read });
+        });
+    }
+
+    fn learned(&self) -> Vec<LearnedParam> {
+        let mut learned = self.first.learned();
+        let mut others = self.second.learned();
+        for site in others.iter_mut().flat_map(|param| &mut param.sites) {
+            site.site += Self::SITES_OF_FIRST;
+        }
+        learned.extend(others);
+        learned
+    }
+
+    fn learned_index(&self, at: &Position, site: usize) -> usize {
+        match site.checked_sub(Self::SITES_OF_FIRST) {
+            None => self.first.learned_index(at, site),
+            Some(site) => self.second.learned_index(at, site),
+        }
+    }
+
+    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
+        let between = self.first.score(score, at);
+        match site.checked_sub(Self::SITES_OF_FIRST) {
+            None => self.first.learned_grad(score, at, site) * self.second.score_grad(between, at),
+            Some(site) => self.second.learned_grad(between, at, site),
+        }
     }
 
     fn describe(&self) -> String {

@@ -2,15 +2,23 @@
 
 mod any;
 mod compose;
+mod example;
 mod position;
 mod registry;
+mod table;
 mod variant;
 
 pub use crate::tile::math;
 pub use any::AnyVariant;
 pub use compose::{And, AndDevice};
+pub use example::{Example, ExampleSizes, ParamValue};
 pub use position::{Position, PositionExpand};
 pub use registry::{
     ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,
 };
-pub use variant::{DeviceVariant, LaunchParams, MaskScope, Stages, Variant};
+pub(crate) use table::check as check_tables;
+pub use table::{
+    Along, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam, LearnedSite,
+    MAX_TABLE_RANK, Table, TableElement, TableError, TableParam, TableRead, from_zero,
+};
+pub use variant::{DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Stages, Variant};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::example::{self, Example, ExampleSizes, ParamValue};
 use super::{AnyVariant, Stages};
 
 /// The type of a variant's parameter.
@@ -13,6 +14,19 @@ pub enum ParamKind {
     U32,
     /// `i32`.
     I32,
+    /// `Table`.
+    Table,
+    /// `Table<u32>`.
+    TableU32,
+    /// `Table<i32>`.
+    TableI32,
+}
+
+impl ParamKind {
+    /// Whether it is a table.
+    pub fn is_table(self) -> bool {
+        matches!(self, ParamKind::Table | ParamKind::TableU32 | ParamKind::TableI32)
+    }
 }
 
 impl fmt::Display for ParamKind {
@@ -21,6 +35,9 @@ impl fmt::Display for ParamKind {
             ParamKind::F32 => "f32",
             ParamKind::U32 => "u32",
             ParamKind::I32 => "i32",
+            ParamKind::Table => "Table",
+            ParamKind::TableU32 => "Table<u32>",
+            ParamKind::TableI32 => "Table<i32>",
         })
     }
 }
@@ -32,6 +49,8 @@ pub struct ParamInfo {
     pub name: &'static str,
     /// Its type.
     pub kind: ParamKind,
+    /// Whether it is `#[learned]`.
+    pub learned: bool,
 }
 
 impl ParamInfo {
@@ -43,7 +62,7 @@ impl ParamInfo {
             ParamKind::F32 if !value.is_finite() => return refuse("a finite number"),
             ParamKind::F32 => (f64::from(f32::MIN), f64::from(f32::MAX)),
             ParamKind::U32 => (0.0, f64::from(u32::MAX)),
-            ParamKind::I32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+            _ => (f64::from(i32::MIN), f64::from(i32::MAX)),
         };
         if self.kind != ParamKind::F32 && value.fract() != 0.0 || value.is_nan() {
             return refuse("a whole number");
@@ -52,7 +71,7 @@ impl ParamInfo {
             return refuse(match self.kind {
                 ParamKind::F32 => "a number within the range of f32",
                 ParamKind::U32 => "between 0 and 4294967295",
-                ParamKind::I32 => "between -2147483648 and 2147483647",
+                _ => "between -2147483648 and 2147483647",
             });
         }
         Ok(())
@@ -76,10 +95,10 @@ pub struct RegisteredVariant {
     /// The parameters, in the order of the function.
     pub params: &'static [ParamInfo],
     /// Values of all parameters to test with; at least one list.
-    pub examples: &'static [&'static [f64]],
+    pub examples: &'static [&'static [Example]],
     /// Makes the variant from values of all parameters, in order and each of its type:
     /// [`with_params`](RegisteredVariant::with_params) checks that.
-    pub build: fn(&[f64]) -> AnyVariant,
+    pub build: fn(&[ParamValue]) -> AnyVariant,
     /// The doc comment.
     pub doc: &'static str,
 }
@@ -106,6 +125,9 @@ impl RegisteredVariant {
             }
         }
         let values = self.params.iter().map(|param| {
+            if param.kind.is_table() {
+                return Err(ParamError::Table { variant, name: param.name, kind: param.kind });
+            }
             let Some((_, value)) = given.iter().find(|(name, _)| *name == param.name) else {
                 return Err(ParamError::Missing {
                     variant,
@@ -113,14 +135,14 @@ impl RegisteredVariant {
                     signature: self.signature(),
                 });
             };
-            param.check(variant, *value).map(|()| *value)
+            param.check(variant, *value).map(|()| ParamValue::Number(*value))
         });
-        Ok((self.build)(&values.collect::<Result<Vec<f64>, ParamError>>()?))
+        Ok((self.build)(&values.collect::<Result<Vec<ParamValue>, ParamError>>()?))
     }
 
-    /// The variants that the function's `example`s make.
-    pub fn example_variants(&self) -> impl Iterator<Item = AnyVariant> {
-        self.examples.iter().map(|values| (self.build)(values))
+    /// The variants that the function's `example`s make, with tables for problems of these sizes.
+    pub fn example_variants(&self, sizes: &ExampleSizes) -> impl Iterator<Item = AnyVariant> {
+        self.examples.iter().map(|example| example::variant(self, example, sizes))
     }
 
     /// Name and parameters with their types, as in `softcap(cap: f32)`.
@@ -128,8 +150,11 @@ impl RegisteredVariant {
         if self.params.is_empty() {
             return self.name.to_owned();
         }
-        let params: Vec<String> =
-            self.params.iter().map(|param| format!("{}: {}", param.name, param.kind)).collect();
+        let write = |param: &ParamInfo| {
+            let learned = if param.learned { "#[learned] " } else { "" };
+            format!("{learned}{}: {}", param.name, param.kind)
+        };
+        let params: Vec<String> = self.params.iter().map(write).collect();
         format!("{}({})", self.name, params.join(", "))
     }
 }
@@ -227,6 +252,19 @@ pub enum ParamError {
         variant: &'static str,
         /// The parameter.
         name: String,
+    },
+    /// A table, which is no number.
+    #[error(
+        "`{variant}`: `{name}` is a {kind}, which only a program can give: call `{variant}(..)` with a \
+         table there"
+    )]
+    Table {
+        /// The variant's name.
+        variant: &'static str,
+        /// The parameter.
+        name: &'static str,
+        /// Its type.
+        kind: ParamKind,
     },
     /// A value is not of the parameter's type.
     #[error("`{variant}`: `{name}` is {value}, but it is {kind} and must be {allowed}")]

@@ -1,8 +1,14 @@
 use core::fmt::Debug;
 
+use cubecl::client::Client;
 use cubecl::prelude::*;
+use cubecl::server::Handle;
 
-use super::{And, Position};
+use super::{And, LearnedParam, Position, TableParam, TableRead};
+use crate::algorithms::launch::Target;
+#[cfg(feature = "cuda")]
+use crate::cuda_source::Recorder;
+use crate::language::{Table, TableElement};
 
 /// The device half of a variant, called inline by every kernel.
 ///
@@ -21,11 +27,47 @@ pub trait DeviceVariant: Send + Sync + 'static {
 
     /// Whether this query may see this key.
     fn keep(at: Position, params: &Self::Params) -> bool;
+
+    /// How many sites read learned parameters: see [`LearnedSite`](super::LearnedSite).
+    const LEARNED_SITES: usize;
+
+    /// The element that a site reads: its number, in row-major order, in the parameter that the
+    /// site reads. The same everywhere where the site's [`Along`](super::Along) says so.
+    fn learned_index(at: Position, params: &Self::Params, #[comptime] site: usize) -> u32;
+
+    /// The derivative of [`score`](DeviceVariant::score) with respect to the element that a site
+    /// reads; 0 where the function does not come by it.
+    fn learned_grad(
+        score: f32,
+        at: Position,
+        params: &Self::Params,
+        #[comptime] site: usize,
+    ) -> f32;
 }
 
 /// A kernel's launch arguments for the parameters of variant `V`.
 pub type LaunchParams<V> =
     <<<V as Variant>::Device as DeviceVariant>::Params as LaunchArg>::RuntimeArg;
+
+/// Where the arguments of a launch go: to a device, or nowhere where only source is wanted.
+#[derive(Clone, Copy)]
+pub struct LaunchTarget<'a>(pub(crate) Target<'a>);
+
+impl<'a> From<&'a Client> for LaunchTarget<'a> {
+    fn from(client: &'a Client) -> Self {
+        Self(Target::Device(client))
+    }
+}
+
+impl LaunchTarget<'_> {
+    pub(super) fn handle<T: TableElement>(self, table: &Table<T>) -> Handle {
+        match self.0 {
+            Target::Device(client) => table.upload(client),
+            #[cfg(feature = "cuda")]
+            Target::Source(_) => Recorder::handle(table.len() * size_of::<T>()),
+        }
+    }
+}
 
 /// Which stages of attention a variant changes; a stage left alone costs nothing in a kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,7 +117,7 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
     fn stages(&self) -> Stages;
 
     /// The parameters in the form a kernel launch takes.
-    fn launch_params(&self) -> LaunchParams<Self>;
+    fn launch_params(&self, target: LaunchTarget<'_>) -> LaunchParams<Self>;
 
     /// The modified score.
     fn score(&self, score: f64, at: &Position) -> f64;
@@ -103,6 +145,31 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
 
     /// A hash of the source text, for tables and caches: parameters do not change it.
     fn source_hash(&self) -> u64;
+
+    /// The parameters that are tables or learned numbers.
+    fn tables(&self) -> Vec<TableParam<'_>> {
+        Vec::new()
+    }
+
+    /// Gives `visit` every element that the function may read at a position, whatever the score.
+    fn reads(&self, _at: &Position, _visit: &mut dyn FnMut(TableRead)) {}
+
+    /// The learned parameters, each with the sites that read it.
+    fn learned(&self) -> Vec<LearnedParam> {
+        Vec::new()
+    }
+
+    /// The element that a site reads: its number, in row-major order, in the parameter that the
+    /// site reads.
+    fn learned_index(&self, _at: &Position, _site: usize) -> usize {
+        0
+    }
+
+    /// The derivative of [`score`](Variant::score) with respect to the element that a site reads;
+    /// 0 where the function does not come by it.
+    fn learned_grad(&self, _score: f64, _at: &Position, _site: usize) -> f64 {
+        0.0
+    }
 
     /// Both variants: `other` modifies the score that `self` made, and a key must pass both masks.
     fn and<B: Variant>(self, other: B) -> And<Self, B> {

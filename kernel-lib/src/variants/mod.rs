@@ -5,18 +5,30 @@
 
 mod alibi;
 mod causal;
+mod dense_bias;
 mod dilated;
 mod distance_decay;
+mod document;
+mod per_head_scale;
 mod prefix_lm;
+mod relative_bias;
 mod sliding_window;
 mod softcap;
 mod softmax;
+mod t5_buckets;
+mod temperature;
 
 pub use alibi::{Alibi, alibi};
 pub use causal::{Causal, causal};
+pub use dense_bias::{DenseBias, dense_bias};
 pub use dilated::{Dilated, dilated};
 pub use distance_decay::{DistanceDecay, distance_decay};
+pub use document::{Document, document};
+pub use per_head_scale::{PerHeadScale, per_head_scale};
 pub use prefix_lm::{PrefixLm, prefix_lm};
+pub use relative_bias::{RelativeBias, relative_bias};
 pub use sliding_window::{SlidingWindow, sliding_window};
 pub use softcap::{Softcap, softcap};
 pub use softmax::{Softmax, softmax};
+pub use t5_buckets::{T5Buckets, t5_buckets};
+pub use temperature::{Temperature, temperature};

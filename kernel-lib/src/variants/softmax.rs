@@ -1,8 +1,8 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, MaskScope, Position, RegisteredVariant, Stages,
-    Variant,
+    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Position, RegisteredVariant,
+    Stages, Variant,
 };
 
 /// Plain attention: no score is changed and no key is masked
@@ -44,6 +44,16 @@ impl DeviceVariant for SoftmaxDevice {
     fn keep(_at: Position, _params: &()) -> bool {
         bool::new(true)
     }
+
+    const LEARNED_SITES: usize = 0;
+
+    fn learned_index(_at: Position, _params: &(), #[comptime] _site: usize) -> u32 {
+        u32::new(0)
+    }
+
+    fn learned_grad(_score: f32, _at: Position, _params: &(), #[comptime] _site: usize) -> f32 {
+        f32::new(0.0)
+    }
 }
 
 /// Nothing distinguishes one version of the identity from another.
@@ -56,7 +66,7 @@ impl Variant for Softmax {
         Stages::default()
     }
 
-    fn launch_params(&self) -> LaunchParams<Self> {}
+    fn launch_params(&self, _target: LaunchTarget<'_>) -> LaunchParams<Self> {}
 
     fn score(&self, score: f64, _at: &Position) -> f64 {
         score

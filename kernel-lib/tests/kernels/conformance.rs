@@ -4,7 +4,7 @@
 use tilewright::conformance::{
     Case, Layout, Level, Options, PlanPick, Size, cases, check_case, run,
 };
-use tilewright::language::{AnyVariant, LaunchParams, Position, Stages, Variant};
+use tilewright::language::{AnyVariant, LaunchParams, LaunchTarget, Position, Stages, Variant};
 use tilewright::variants::{Softcap, softcap};
 use tilewright::{DType, Device, open_device};
 
@@ -98,8 +98,8 @@ impl Variant for Lying {
         softcap(2.0).stages()
     }
 
-    fn launch_params(&self) -> LaunchParams<Self> {
-        softcap(2.0).launch_params()
+    fn launch_params(&self, target: LaunchTarget<'_>) -> LaunchParams<Self> {
+        softcap(2.0).launch_params(target)
     }
 
     fn score(&self, score: f64, at: &Position) -> f64 {

@@ -89,7 +89,8 @@ fn bounds_are_not_checked_as_in_a_launch() {
 fn every_registered_variant_has_a_text() {
     let sm = Sm::Sm80;
     for registered in registered() {
-        for variant in registered.example_variants() {
+        let sizes = (&problem(Pass::Forward, 42, 8)).into();
+        for variant in registered.example_variants(&sizes) {
             for pass in [Pass::Forward, Pass::Backward] {
                 let class = variant.stages().into();
                 let problem = Problem { class, ..problem(pass, 42, 8) };

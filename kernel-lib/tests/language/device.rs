@@ -62,7 +62,7 @@ fn assert_agrees<V: Variant>(variant: V) {
             BufferArg::from_raw_parts(buffer(&client, &scores), count),
             BufferArg::from_raw_parts(buffer(&client, &places), 6 * count),
             BufferArg::from_raw_parts(results.clone(), 3 * count),
-            variant.launch_params(),
+            variant.launch_params((&client).into()),
         );
     }
     let bytes = client.read_one(results).expect("the kernel ran");

@@ -2,10 +2,14 @@
 
 mod constructs;
 mod device;
+mod tables;
 
 use proptest::prelude::*;
-use tilewright::language::{ParamError, Stages, UnknownVariant, find, registered};
+use tilewright::language::{ExampleSizes, ParamError, Stages, UnknownVariant, find, registered};
 use tilewright::prelude::*;
+
+/// Sizes that hold all of [`positions`].
+const SIZES: ExampleSizes = ExampleSizes { batch: 3, heads: 8, queries: 9, keys: 9 };
 
 /// Positions that meet every head, both sides of the diagonal and unequal lengths.
 fn positions() -> Vec<Position> {
@@ -49,7 +53,7 @@ fn assert_derivative(variant: &AnyVariant, score: f64, at: &Position) -> bool {
 #[test]
 fn every_registered_derivative_agrees_with_finite_differences() {
     let scores = [-40.3, -3.7, -1.2, -0.31, 0.013, 0.4, 0.97, 2.6, 5.2, 33.1];
-    for variant in registered().flat_map(|registered| registered.example_variants()) {
+    for variant in registered().flat_map(|registered| registered.example_variants(&SIZES)) {
         let mut compared = 0;
         for at in positions() {
             compared += scores.iter().filter(|&&s| assert_derivative(&variant, s, &at)).count();
@@ -69,7 +73,7 @@ proptest! {
         pick in 0usize..1000,
     ) {
         let variants: Vec<AnyVariant> =
-            registered().flat_map(|registered| registered.example_variants()).collect();
+            registered().flat_map(|registered| registered.example_variants(&SIZES)).collect();
         let positions = positions();
         let at = &positions[place % positions.len()];
         assert_derivative(&variants[pick % variants.len()], score, at);
@@ -155,7 +159,7 @@ fn the_registry_lists_every_variant_by_name() {
     }
     for variant in registered() {
         assert!(!variant.examples.is_empty(), "{}", variant.name);
-        for (example, values) in variant.example_variants().zip(variant.examples) {
+        for (example, values) in variant.example_variants(&SIZES).zip(variant.examples) {
             assert_eq!(values.len(), variant.params.len(), "{}", variant.name);
             assert!(example.describe().starts_with(variant.name));
             assert_eq!(example.source_hash(), variant.source_hash);
@@ -212,6 +216,21 @@ fn parameters_are_checked() {
         message("sliding_window", &[("window", -1.0)]),
         "`sliding_window`: `window` is -1, but it is u32 and must be between 0 and 4294967295"
     );
+    assert_eq!(
+        find("temperature").unwrap().with_params(&[("t", 0.5)]).unwrap().describe(),
+        "temperature(t=0.5)"
+    );
+    assert_eq!(
+        message("temperature", &[]),
+        "`temperature` needs a value for `t`; it is temperature(#[learned] t: f32)"
+    );
+    for params in [&[][..], &[("ids", 1.0)]] {
+        assert_eq!(
+            message("document", params),
+            "`document`: `ids` is a Table<u32>, which only a program can give: call `document(..)` \
+             with a table there"
+        );
+    }
     for value in [f64::NAN, f64::INFINITY, 1e39] {
         let error = softcap.with_params(&[("cap", value)]).unwrap_err();
         assert!(matches!(error, ParamError::Value { name: "cap", .. }), "{error}");

@@ -8,7 +8,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
 use super::Text;
-use crate::ir::{Binary, Block, Input, Op, Operand, Type, Unary};
+use crate::ir::{Binary, Block, Input, MAX_RANK, Op, Operand, Type, Unary};
 use crate::signature::Parameter;
 
 /// Reads parameters from the fields of `params`.
@@ -20,6 +20,7 @@ impl Text for Device<'_> {
     fn input(&self, input: Input) -> TokenStream {
         match input {
             Input::Score => quote!(score),
+            Input::Site(_) => unreachable!("no text mentions a site"),
             Input::Field(field) => {
                 let field = Ident::new(field, proc_macro2::Span::call_site());
                 quote!(at.#field)
@@ -29,6 +30,12 @@ impl Text for Device<'_> {
                 quote!(params.#name)
             }
         }
+    }
+
+    fn place(&self, parameter: usize, indices: &[TokenStream], types: &[Type]) -> TokenStream {
+        let name = &self.parameters[parameter].name;
+        let arguments = table_arguments(indices, types);
+        quote!(params.#name.place(#arguments))
     }
 
     fn constant(&self, operand: Operand) -> TokenStream {
@@ -59,8 +66,14 @@ impl Text for Device<'_> {
     }
 
     fn operation(&self, op: &Op, operands: &[TokenStream], types: &[Type]) -> TokenStream {
+        if let Op::Read(read) = op {
+            let name = &self.parameters[read.parameter].name;
+            let arguments = table_arguments(&operands[..read.rank], types);
+            return quote!(params.#name.read(#arguments));
+        }
         let a = &operands[0];
         match *op {
+            Op::Read(_) => unreachable!("answered above"),
             Op::Unary(op, _) => unary(op, a),
             Op::Binary(op, ..) => binary(op, a, &operands[1], types[0]),
             Op::Select(..) => {
@@ -114,6 +127,18 @@ impl Text for Device<'_> {
             }
         }
     }
+}
+
+/// Four indices, and how many of them count.
+fn table_arguments(indices: &[TokenStream], types: &[Type]) -> TokenStream {
+    let given = indices.iter().zip(types).map(|(index, ty)| match ty {
+        Type::I32 => quote!(::tilewright::language::from_zero(#index)),
+        _ => index.clone(),
+    });
+    let unread = (indices.len()..MAX_RANK).map(|_| quote!(u32::new(0i64)));
+    let arguments = given.chain(unread);
+    let rank = Literal::usize_suffixed(indices.len());
+    quote!(#(#arguments,)* #rank)
 }
 
 fn unary(op: Unary, a: &TokenStream) -> TokenStream {

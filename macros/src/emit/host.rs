@@ -16,18 +16,24 @@ impl Text for Host<'_> {
     fn input(&self, input: Input) -> TokenStream {
         match input {
             Input::Score => quote!(score),
+            Input::Site(_) => unreachable!("no text mentions a site"),
             Input::Field(field) => {
                 let field = Ident::new(field, proc_macro2::Span::call_site());
                 quote!(at.#field)
             }
             Input::Parameter(place) => {
-                let Parameter { name, ty } = &self.parameters[place];
+                let Parameter { name, ty, .. } = &self.parameters[place];
                 match ty {
                     Type::F32 => quote!(f64::from(self.#name)),
                     _ => quote!(self.#name),
                 }
             }
         }
+    }
+
+    fn place(&self, parameter: usize, indices: &[TokenStream], _types: &[Type]) -> TokenStream {
+        let name = &self.parameters[parameter].name;
+        quote!(self.#name.place(&[#(i64::from(#indices)),*]))
     }
 
     fn constant(&self, operand: Operand) -> TokenStream {
@@ -61,8 +67,18 @@ impl Text for Host<'_> {
     }
 
     fn operation(&self, op: &Op, operands: &[TokenStream], types: &[Type]) -> TokenStream {
+        if let Op::Read(read) = op {
+            let name = &self.parameters[read.parameter].name;
+            let indices = &operands[..read.rank];
+            let element = quote!(self.#name.at(&[#(i64::from(#indices)),*]));
+            return match read.ty {
+                Type::F32 => quote!(f64::from(#element)),
+                _ => element,
+            };
+        }
         let a = &operands[0];
         match *op {
+            Op::Read(_) => unreachable!("answered above"),
             Op::Unary(op, _) => unary(op, a, types[0]),
             Op::Binary(op, ..) => binary(op, a, &operands[1], types[0]),
             Op::Select(..) => {

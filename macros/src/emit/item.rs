@@ -3,37 +3,40 @@
 use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, ItemFn, Lit, Meta};
+use syn::{Attribute, Expr, FnArg, ItemFn, Lit, Meta};
 
 use super::body;
 use super::device::Device;
 use super::host::Host;
+use super::tables;
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input, Type};
-use crate::signature::{Kind, Signature};
+use crate::signature::{Kind, Parameter, Signature};
+use crate::sites::Sites;
 
 /// The struct, its constructor, the host and device halves, the registry entry; and the function
 /// itself, which nothing calls, so that rustc's own checks and an editor see it.
-pub fn item(signature: &Signature, source: &ItemFn, function: &Function) -> TokenStream {
+pub fn item(
+    signature: &Signature,
+    source: &ItemFn,
+    function: &Function,
+    sites: &Sites,
+) -> TokenStream {
     let Signature { kind, name, visibility, docs, parameters, .. } = signature;
     let variant = variant_name(name);
     let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
-    let types: Vec<Ident> = parameters.iter().map(|p| format_ident!("{}", p.ty.name())).collect();
+    let types: Vec<TokenStream> = parameters.iter().map(tables::field_type).collect();
     let field_docs = fields.iter().map(|field| format!("Parameter `{}`.", field.unraw()));
 
     let item = match fields.as_slice() {
         [] => quote!(#visibility struct #variant;),
         _ => quote!(#visibility struct #variant { #(#[doc = #field_docs] pub #fields: #types,)* }),
     };
-    let value = match fields.as_slice() {
-        [] => quote!(#variant),
-        _ => quote!(#variant { #(#fields),* }),
-    };
-    let device = device_module(signature, function, &variant);
-    let host = host_impl(signature, source, function, &variant);
+    let device = device_module(signature, function, sites, &variant);
+    let host = host_impl(signature, source, function, sites, &variant);
     let entry = registry_entry(signature, source, &variant);
     let lints = source.attrs.iter().filter(|attribute| !attribute.path().is_ident("doc"));
-    let (signature_text, block) = (&source.sig, &source.block);
+    let (signature_text, block) = (plain_signature(&source.sig), &source.block);
     let made_by = format!("The variant that [`{0}`](fn@{0}) makes.", name.unraw());
     let constructor_docs = match docs.as_slice() {
         [] => {
@@ -43,11 +46,25 @@ pub fn item(signature: &Signature, source: &ItemFn, function: &Function) -> Toke
         docs => quote!(#(#docs)*),
     };
 
+    // Tables are shared, and a copy of one is counted.
+    let copy = match parameters.iter().any(Parameter::in_memory) {
+        true => None,
+        false => Some(quote!(::core::marker::Copy,)),
+    };
+    let arguments = parameters.iter().map(tables::argument_type);
+    let value = match fields.as_slice() {
+        [] => quote!(#variant),
+        _ => {
+            let values = parameters.iter().map(tables::field_value);
+            quote!(#variant { #(#values),* })
+        }
+    };
+
     quote! {
         #[doc = #made_by]
         #[derive(
             ::core::clone::Clone,
-            ::core::marker::Copy,
+            #copy
             ::core::fmt::Debug,
             ::core::cmp::PartialEq,
         )]
@@ -55,7 +72,7 @@ pub fn item(signature: &Signature, source: &ItemFn, function: &Function) -> Toke
 
         #constructor_docs
         #[must_use]
-        #visibility fn #name(#(#fields: #types),*) -> #variant {
+        #visibility fn #name(#(#fields: #arguments),*) -> #variant {
             #value
         }
 
@@ -71,6 +88,17 @@ pub fn item(signature: &Signature, source: &ItemFn, function: &Function) -> Toke
             #signature_text #block
         };
     }
+}
+
+/// The signature without the attributes of its arguments, which are ours.
+fn plain_signature(signature: &syn::Signature) -> syn::Signature {
+    let mut plain = signature.clone();
+    for argument in &mut plain.inputs {
+        if let FnArg::Typed(argument) = argument {
+            argument.attrs.clear();
+        }
+    }
+    plain
 }
 
 /// `sliding_window` becomes `SlidingWindow`.
@@ -90,7 +118,12 @@ pub fn variant_name(name: &Ident) -> Ident {
 
 /// The device half in a module of its own: `#[cube]` needs CubeCL's traits in scope and names it
 /// as `cubecl`, and neither may touch the names around the function.
-fn device_module(signature: &Signature, function: &Function, variant: &Ident) -> TokenStream {
+fn device_module(
+    signature: &Signature,
+    function: &Function,
+    sites: &Sites,
+    variant: &Ident,
+) -> TokenStream {
     let parameters = &signature.parameters;
     let device = format_ident!("{variant}Device");
     let params = format_ident!("{variant}Params");
@@ -98,7 +131,7 @@ fn device_module(signature: &Signature, function: &Function, variant: &Ident) ->
         [] => (quote!(()), None),
         parameters => {
             let names = parameters.iter().map(|parameter| &parameter.name);
-            let types = parameters.iter().map(|p| format_ident!("{}", p.ty.name()));
+            let types = parameters.iter().map(tables::device_type);
             let item = quote! {
                 #[derive(cubecl::CubeType, cubecl::CubeLaunch)]
                 pub struct #params { #(pub #names: #types,)* }
@@ -114,6 +147,7 @@ fn device_module(signature: &Signature, function: &Function, variant: &Ident) ->
         }
         Kind::Mask => (quote!(score), quote!(f32::new(1.0f32)), body(&text, function)),
     };
+    let learned = tables::device_learned(&text, function, sites, &params_type);
     quote! {
         #[allow(unused, missing_docs, clippy::all)]
         mod device {
@@ -140,6 +174,8 @@ fn device_module(signature: &Signature, function: &Function, variant: &Ident) ->
                 fn keep(at: Position, params: &#params_type) -> bool {
                     #keep
                 }
+
+                #learned
             }
         }
     }
@@ -149,6 +185,7 @@ fn host_impl(
     signature: &Signature,
     source: &ItemFn,
     function: &Function,
+    sites: &Sites,
     variant: &Ident,
 ) -> TokenStream {
     let parameters = &signature.parameters;
@@ -164,9 +201,10 @@ fn host_impl(
     };
     let launch_params = match fields.as_slice() {
         [] => quote!(()),
-        fields => {
+        _ => {
             let launch = format_ident!("{variant}ParamsLaunch");
-            quote!(device::#launch::new(#(self.#fields),*))
+            let arguments = parameters.iter().map(tables::launch_argument);
+            quote!(device::#launch::new(#(#arguments),*))
         }
     };
     let name = signature.name.unraw().to_string();
@@ -179,14 +217,16 @@ fn host_impl(
             quote!(::std::format!(#format, #(self.#fields),*))
         }
     };
+    let tables = tables::host_methods(&text, signature, function, sites);
     let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
     let is_score = signature.kind == Kind::Score;
     let is_mask = !is_score;
     let reads =
         |field| is_mask && function.used_inputs().any(|(input, _)| *input == Input::Field(field));
     let (by_batch, by_head) = (reads("batch"), reads("head"));
-    // `f32` is `f64` on the host.
-    let exact = is_score || !function.types.contains(&Type::F32);
+    // `f32` is `f64` on the host, and what a table holds may change.
+    let exact = is_score
+        || !function.types.contains(&Type::F32) && !parameters.iter().any(Parameter::in_memory);
     let known_on_host = exact && !by_batch && !by_head;
     quote! {
         #[allow(unused_variables, clippy::all)]
@@ -197,7 +237,10 @@ fn host_impl(
                 ::tilewright::language::Stages { score: #is_score, mask: #is_mask }
             }
 
-            fn launch_params(&self) -> ::tilewright::language::LaunchParams<Self> {
+            fn launch_params(
+                &self,
+                target: ::tilewright::language::LaunchTarget<'_>,
+            ) -> ::tilewright::language::LaunchParams<Self> {
                 #launch_params
             }
 
@@ -221,6 +264,8 @@ fn host_impl(
                 #known_on_host
             }
 
+            #tables
+
             fn describe(&self) -> ::std::string::String {
                 #describe
             }
@@ -237,29 +282,21 @@ fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> To
     let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
     let parameters = signature.parameters.iter().map(|parameter| {
         let name = parameter.name.unraw().to_string();
-        let kind = format_ident!("{}", parameter.ty.name().to_uppercase());
+        let (kind, learned) = (tables::kind(parameter), parameter.learned);
         quote! {
-            ::tilewright::language::ParamInfo {
-                name: #name,
-                kind: ::tilewright::language::ParamKind::#kind,
-            }
+            ::tilewright::language::ParamInfo { name: #name, kind: #kind, learned: #learned }
         }
     });
     let examples = signature.examples.iter().map(|example| {
-        let values = example.iter().map(|&value| match value < 0.0 {
-            true => {
-                let magnitude = Literal::f64_suffixed(-value);
-                quote!(-#magnitude)
-            }
-            false => Literal::f64_suffixed(value).to_token_stream(),
-        });
+        let values = example.iter().map(tables::example);
         quote!(&[#(#values),*])
     });
     let fields: Vec<&Ident> = signature.parameters.iter().map(|p| &p.name).collect();
-    let values = signature.parameters.iter().enumerate().map(|(place, parameter)| {
-        let ty = format_ident!("{}", parameter.ty.name());
-        quote!(values[#place] as #ty)
-    });
+    let values = signature
+        .parameters
+        .iter()
+        .enumerate()
+        .map(|(place, parameter)| tables::registered_value(place, parameter));
     let value = match fields.as_slice() {
         [] => quote!(#variant),
         _ => quote!(#variant { #(#fields: #values),* }),
@@ -275,7 +312,7 @@ fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> To
                 stages: ::tilewright::language::Stages { score: #is_score, mask: #is_mask },
                 params: &[#(#parameters),*],
                 examples: &[#(#examples),*],
-                build: |values: &[f64]| ::tilewright::language::AnyVariant::new(#value),
+                build: |values: &[::tilewright::language::ParamValue]| ::tilewright::language::AnyVariant::new(#value),
                 doc: #doc,
             }
         }

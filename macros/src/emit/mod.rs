@@ -3,6 +3,7 @@
 mod device;
 mod host;
 mod item;
+mod tables;
 
 pub use item::{item, variant_name};
 
@@ -19,6 +20,9 @@ trait Text {
 
     fn operation(&self, op: &Op, operands: &[TokenStream], types: &[Type]) -> TokenStream;
 
+    /// The number of an element in its table, given the indices that a site has.
+    fn place(&self, parameter: usize, indices: &[TokenStream], types: &[Type]) -> TokenStream;
+
     /// Binds `names` to the results of the block that `condition` chooses. `block` gives the
     /// steps of a block and its results.
     fn branch(
@@ -33,13 +37,20 @@ trait Text {
 
 /// The body of a function with one result.
 fn body(text: &dyn Text, function: &Function) -> TokenStream {
-    let inputs = function.used_inputs().map(|(input, value)| {
+    let (steps, results) = steps(text, function);
+    quote!(#steps #(#results)*)
+}
+
+/// The steps of a function, and its results.
+fn steps(text: &dyn Text, function: &Function) -> (TokenStream, Vec<TokenStream>) {
+    let inputs = function.used_inputs().filter(|(input, _)| !matches!(input, Input::Site(_)));
+    let inputs = inputs.map(|(input, value)| {
         let (name, input) = (name(*value), text.input(*input));
         quote!(let #name = #input;)
     });
     let inputs = quote!(#(#inputs)*);
     let (steps, results) = block(text, function, &function.body);
-    quote!(#inputs #steps #(#results)*)
+    (quote!(#inputs #steps), results)
 }
 
 /// The host's text, for tests of what it says.

@@ -17,9 +17,4 @@ fn twice(score: f32, cap: f32, cap: f32) -> f32 {
     score
 }
 
-#[score_mod]
-fn learned(score: f32, #[learned] cap: f32) -> f32 {
-    score
-}
-
 fn main() {}

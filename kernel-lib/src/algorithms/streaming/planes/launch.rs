@@ -11,7 +11,7 @@ use super::forward::plane_streaming_forward;
 use crate::algorithms::launch::Target;
 use crate::algorithms::launch::{Call, Gradients, buffer, layout, run};
 use crate::algorithms::{LayoutsLaunch, ShapeLaunch, StreamConfig};
-use crate::language::Variant;
+use crate::language::{LaunchTarget, Variant};
 use crate::{DType, Strided};
 
 /// Planes of a cube that finds a list of blocks.
@@ -75,7 +75,7 @@ impl Call<'_> {
             lists.layout(),
             self.shape(),
             ShapeLaunch::new(batches, heads, 1, problem.seq_q, problem.seq_k),
-            variant.launch_params(),
+            variant.launch_params(LaunchTarget(self.target)),
             list_config,
         );
         lists
@@ -104,7 +104,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
         call.layouts(),
         call.shape(),
         call.scale,
-        variant.launch_params(),
+        variant.launch_params(LaunchTarget(call.target)),
         config,
         problem.dtype.elem(&call.device),
     );
@@ -156,7 +156,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
         strides(),
         call.shape(),
         call.scale,
-        variant.launch_params(),
+        variant.launch_params(LaunchTarget(call.target)),
         config,
         problem.dtype.elem(&call.device),
     );
@@ -183,7 +183,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
         strides(),
         call.shape(),
         call.scale,
-        variant.launch_params(),
+        variant.launch_params(LaunchTarget(call.target)),
         config,
         problem.dtype.elem(&call.device),
     );

@@ -1,0 +1,368 @@
+//! Where a function reads its tables.
+//!
+//! A *site* is a learned parameter and an index of it. Reads with equal indices share one, even in
+//! different blocks, and the derivative with respect to a site is that of all its reads together.
+//!
+//! The index of a site, and everything else that must be known before a launch, comes from the
+//! *flat* form of a function: its blocks are joined and `if` becomes a choice between values. Nothing
+//! in the language has an effect or traps, so that computes the same.
+
+use std::collections::HashMap;
+
+use crate::builder::Builder;
+use crate::ir::{Binary, Block, Function, Input, Op, Operand, Read, Statement, Type, Unary, Value};
+use crate::signature::Parameter;
+
+/// What a value changes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Along {
+    pub score: bool,
+    pub batch: bool,
+    pub head: bool,
+    pub query: bool,
+    pub key: bool,
+}
+
+impl Along {
+    fn and(self, other: Along) -> Along {
+        Along {
+            score: self.score || other.score,
+            batch: self.batch || other.batch,
+            head: self.head || other.head,
+            query: self.query || other.query,
+            key: self.key || other.key,
+        }
+    }
+
+    fn of_input(input: Input) -> Along {
+        let none = Along::default();
+        match input {
+            Input::Score => Along { score: true, ..none },
+            Input::Field("batch") => Along { batch: true, ..none },
+            Input::Field("head") => Along { head: true, ..none },
+            Input::Field("query") => Along { query: true, ..none },
+            Input::Field("key") => Along { key: true, ..none },
+            Input::Field(_) | Input::Parameter(_) | Input::Site(_) => none,
+        }
+    }
+}
+
+/// A learned parameter and an index of it.
+pub struct Site {
+    /// The parameter, by its place.
+    pub parameter: usize,
+    /// What each index changes with.
+    pub along: Vec<Along>,
+    /// The indices, as results of a function of the position and the parameters.
+    pub index: Function,
+}
+
+/// Where a function reads its tables.
+pub struct Sites {
+    pub learned: Vec<Site>,
+    /// The guards and indices of all reads, as results of one function; see [`Place`].
+    pub reads: Function,
+    pub places: Vec<Place>,
+    /// The parameters whose values those results depend on.
+    pub deciding: Vec<usize>,
+}
+
+/// A read among the results of [`Sites::reads`]: whether it happens, then its indices.
+pub struct Place {
+    pub parameter: usize,
+    pub rank: usize,
+    /// Place of the first of its results.
+    pub first: usize,
+}
+
+/// Finds the sites and marks their reads in the function.
+pub fn find(function: &mut Function, parameters: &[Parameter]) -> Sites {
+    let mut known = Known::default();
+    let mut sites: Vec<Read> = Vec::new();
+    mark(&mut function.body, &mut known, &mut |read, known| {
+        if !parameters[read.parameter].learned {
+            return None;
+        }
+        let index = read.index.map(|operand| known.of(operand));
+        let same = |site: &Read| site.parameter == read.parameter && site.index == index;
+        let number = sites.iter().position(same).unwrap_or_else(|| {
+            sites.push(Read { index, ..*read });
+            sites.len() - 1
+        });
+        Some(input(&mut function.inputs, &mut function.types, number))
+    });
+
+    let flat = Flat::of(function);
+    let along = along(function);
+    let learned = sites.iter().map(|site| Site {
+        parameter: site.parameter,
+        along: site.indices().iter().map(|&index| of_operand(&along, index)).collect(),
+        index: flat.function(function, site.indices().to_vec()),
+    });
+    let learned = learned.collect();
+
+    let (mut results, mut places) = (Vec::new(), Vec::new());
+    for (guard, read) in flat.reads.iter().filter(|(_, read)| read.rank > 0) {
+        let (parameter, rank) = (read.parameter, read.rank);
+        places.push(Place { parameter, rank, first: results.len() });
+        results.push(*guard);
+        results.extend(read.indices());
+    }
+    let reads = flat.function(function, results);
+    let deciding = tables_read(&reads);
+    Sites { learned, reads, places, deciding }
+}
+
+/// The parameters, by their places, that a function reads from memory.
+pub fn tables_read(function: &Function) -> Vec<usize> {
+    Flat::of(function).reads.iter().map(|(_, read)| read.parameter).collect()
+}
+
+/// The input that stands for what a site reads.
+fn input(inputs: &mut Vec<(Input, Value)>, types: &mut Vec<Type>, number: usize) -> Value {
+    let site = Input::Site(number);
+    if let Some((_, value)) = inputs.iter().find(|(known, _)| *known == site) {
+        return *value;
+    }
+    types.push(Type::F32);
+    let value = Value(types.len() - 1);
+    inputs.push((site, value));
+    value
+}
+
+fn mark(
+    block: &mut Block,
+    known: &mut Known,
+    site_of: &mut dyn FnMut(&Read, &Known) -> Option<Value>,
+) {
+    for statement in &mut block.statements {
+        match statement {
+            Statement::Let { value, op } => {
+                known.add(*value, op);
+                if let Op::Read(read) = op {
+                    read.site = site_of(read, known);
+                }
+            }
+            Statement::If { then, otherwise, .. } => {
+                mark(then, known, site_of);
+                mark(otherwise, known, site_of);
+            }
+        }
+    }
+}
+
+/// Values that are made alike have one name.
+#[derive(Default)]
+struct Known {
+    names: HashMap<Value, Value>,
+    made: Vec<(Op, Value)>,
+}
+
+impl Known {
+    fn of(&self, operand: Operand) -> Operand {
+        match operand {
+            Operand::Value(value) => Operand::Value(*self.names.get(&value).unwrap_or(&value)),
+            constant => constant,
+        }
+    }
+
+    fn add(&mut self, value: Value, op: &Op) {
+        let op = match *op {
+            Op::Unary(op, a) => Op::Unary(op, self.of(a)),
+            Op::Binary(op, a, b) => Op::Binary(op, self.of(a), self.of(b)),
+            Op::Select(c, a, b) => Op::Select(self.of(c), self.of(a), self.of(b)),
+            Op::Cast(to, a) => Op::Cast(to, self.of(a)),
+            Op::Read(read) => Op::Read(Read { index: read.index.map(|a| self.of(a)), ..read }),
+        };
+        match self.made.iter().find(|(known, _)| *known == op) {
+            Some((_, first)) => {
+                self.names.insert(value, *first);
+            }
+            None => self.made.push((op, value)),
+        }
+    }
+}
+
+/// A function's steps without blocks.
+struct Flat {
+    statements: Vec<Statement>,
+    types: Vec<Type>,
+    /// Every read and whether it happens, as far as position and parameters say.
+    reads: Vec<(Operand, Read)>,
+}
+
+impl Flat {
+    fn of(function: &Function) -> Flat {
+        let along = along(function);
+        let mut builder = Builder::following(function);
+        let mut reads = Vec::new();
+        join(&function.body, Operand::Bool(true), &along, &mut builder, &mut reads);
+        let (statements, types) = builder.into_parts();
+        Flat { statements, types, reads }
+    }
+
+    /// What computes these values.
+    fn function(&self, function: &Function, results: Vec<Operand>) -> Function {
+        Function {
+            types: self.types.clone(),
+            inputs: function.inputs.clone(),
+            body: Block::new(self.statements.clone(), results),
+        }
+    }
+}
+
+fn join(
+    block: &Block,
+    guard: Operand,
+    along: &HashMap<Value, Along>,
+    builder: &mut Builder,
+    reads: &mut Vec<(Operand, Read)>,
+) {
+    for statement in &block.statements {
+        match statement {
+            Statement::Let { op, .. } => {
+                builder.copy(std::slice::from_ref(statement));
+                if let Op::Read(read) = op {
+                    reads.push((guard, *read));
+                }
+            }
+            Statement::If { values, condition, then, otherwise } => {
+                let (yes, no) = if of_operand(along, *condition).score {
+                    (guard, guard)
+                } else {
+                    let opposite = builder.unary(Unary::Not, *condition);
+                    (
+                        builder.binary(Binary::And, guard, *condition),
+                        builder.binary(Binary::And, guard, opposite),
+                    )
+                };
+                join(then, yes, along, builder, reads);
+                join(otherwise, no, along, builder, reads);
+                for (column, &value) in values.iter().enumerate() {
+                    let (a, b) = (then.results[column], otherwise.results[column]);
+                    let op = Op::Select(*condition, a, b);
+                    builder.copy(&[Statement::Let { value, op }]);
+                }
+            }
+        }
+    }
+}
+
+/// What every value changes with.
+fn along(function: &Function) -> HashMap<Value, Along> {
+    let mut along: HashMap<Value, Along> =
+        function.inputs.iter().map(|&(input, value)| (value, Along::of_input(input))).collect();
+    collect(&function.body, &mut along);
+    along
+}
+
+fn collect(block: &Block, along: &mut HashMap<Value, Along>) {
+    for statement in &block.statements {
+        match statement {
+            Statement::Let { value, op } => {
+                let operands = op.operands();
+                let all = operands.iter().map(|&operand| of_operand(along, operand));
+                let all = all.fold(Along::default(), Along::and);
+                along.insert(*value, all);
+            }
+            Statement::If { values, condition, then, otherwise } => {
+                collect(then, along);
+                collect(otherwise, along);
+                let chosen = of_operand(along, *condition);
+                for (column, &value) in values.iter().enumerate() {
+                    let results = [then.results[column], otherwise.results[column]];
+                    let all = results.map(|result| of_operand(along, result));
+                    along.insert(value, all.into_iter().fold(chosen, Along::and));
+                }
+            }
+        }
+    }
+}
+
+fn of_operand(along: &HashMap<Value, Along>, operand: Operand) -> Along {
+    match operand {
+        Operand::Value(value) => along.get(&value).copied().unwrap_or_default(),
+        _ => Along::default(),
+    }
+}
+
+/// Whether a value, made by a function, changes with the score.
+pub fn changes_with_score(function: &Function) -> impl Fn(Value) -> bool {
+    let along = along(function);
+    move |value| of_operand(&along, Operand::Value(value)).score
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemFn, parse_quote};
+
+    use super::*;
+    use crate::check::check;
+    use crate::differentiate::differentiate;
+    use crate::emit::host_text;
+    use crate::errors::Errors;
+    use crate::signature::{Kind, Signature};
+
+    fn found(source: &ItemFn) -> (Signature, Function, Sites) {
+        let mut errors = Errors::default();
+        let signature = Signature::parse(Kind::Score, Default::default(), source, &mut errors);
+        let mut function = check(&signature, &source.block, &mut errors).expect("no errors");
+        let sites = find(&mut function, &signature.parameters);
+        (signature, function, sites)
+    }
+
+    #[test]
+    fn equal_indices_in_different_blocks_are_one_site() {
+        let (_, _, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, #[learned] bias: Table, plain: Table) -> f32 {
+                let far = bias[at.key + 1];
+                if at.query > 3 {
+                    let next = at.key + 1;
+                    bias[next] * score
+                } else {
+                    bias[at.key + 2] + plain[at.key] + far
+                }
+            }
+        });
+        assert_eq!(sites.learned.len(), 2);
+        assert_eq!(sites.places.len(), 4);
+    }
+
+    #[test]
+    fn the_derivative_of_a_site_is_that_of_all_its_reads() {
+        let (_, function, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, #[learned] bias: Table, #[learned] t: f32) -> f32 {
+                bias[at.head] * score + bias[at.head] * 3.0 + t
+            }
+        });
+        let gradient = |site| differentiate(&function, &[Input::Site(site)]).body;
+        let number = sites.learned.iter().position(|site| site.parameter == 1).expect("t is read");
+        assert_eq!(gradient(number).results, [Operand::F32(1.0)]);
+        let table = gradient(1 - number);
+        let score = function.inputs.iter().find(|(input, _)| *input == Input::Score);
+        let score = Operand::Value(score.expect("the score is an input").1);
+        let sum = Op::Binary(Binary::Add, Operand::F32(3.0), score);
+        assert!(matches!(&table.statements[..], [Statement::Let { op, .. }] if *op == sum));
+    }
+
+    #[test]
+    fn what_is_read_is_known_without_the_score() {
+        let (signature, _, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, bias: Table, kinds: Table<u32>) -> f32 {
+                if score > 0.0 {
+                    if at.key > 2 { bias[kinds[at.key]] } else { 0.0 }
+                } else {
+                    score
+                }
+            }
+        });
+        assert_eq!(sites.deciding, [1]);
+        let text = host_text(&signature.parameters, &sites.reads).to_string();
+        assert!(!text.contains("score") && text.contains("self . kinds"), "{text}");
+        assert!(!text.contains("self . bias"), "{text}");
+        // Both are read where the key is more than 2, whatever the score.
+        let guard = sites.reads.body.results[sites.places[0].first];
+        assert!(sites.places.iter().all(|place| sites.reads.body.results[place.first] == guard));
+        assert!(matches!(guard, Operand::Value(_)));
+    }
+}
