@@ -1,8 +1,11 @@
 //! The oracle's gradients against central differences of its own forward pass.
 
-use tilewright::language::{AnyVariant, ExampleSizes, Variant as _};
+use tilewright::language::{AnyVariant, ExampleSizes, Table, Variant as _};
 use tilewright::reference::{HostTensor, backward, forward};
-use tilewright::variants::{alibi, causal, sliding_window, softcap, softmax};
+use tilewright::variants::{
+    alibi, causal, dense_bias, per_head_scale, relative_bias, sliding_window, softcap, softmax,
+    t5_buckets, temperature,
+};
 
 /// Numbers without a pattern, between -1 and 1.
 fn scattered(shape: [usize; 4], seed: u64) -> HostTensor {
@@ -64,6 +67,56 @@ fn every_registered_variant_has_right_slopes_in_the_oracle() {
             check_gradients(example, 2, 1);
         }
     }
+}
+
+/// Gradients of learned parameters, given what makes a variant from their values.
+fn check_learned(shapes: &[&[usize]], make: impl Fn(Vec<Table>) -> AnyVariant) {
+    let number = |place: usize| (place * 37 % 101) as f32 / 64.0 - 0.8;
+    let table = |shape: &[usize], moved: Option<(usize, f32)>| {
+        let mut values: Vec<f32> = (0..shape.iter().product()).map(number).collect();
+        if let Some((place, by)) = moved {
+            values[place] += by;
+        }
+        Table::new(shape, values).expect("as many values as elements")
+    };
+    let made = |which: usize, moved: Option<(usize, f32)>| {
+        let tables = shapes.iter().enumerate();
+        make(tables.map(|(i, shape)| table(shape, moved.filter(|_| i == which))).collect())
+    };
+    let q = scattered([2, 4, 5, 3], 1);
+    let k = scattered([2, 2, 7, 3], 2);
+    let v = scattered([2, 2, 7, 4], 3);
+    let d_out = scattered([2, 4, 5, 4], 4);
+    let variant = made(0, None);
+    let gradients = backward(&q, &k, &v, &d_out, &variant, 0.9).learned;
+    assert_eq!(gradients.len(), shapes.len());
+    // A power of two, so that the step is exact.
+    const STEP: f32 = 1.0 / 8192.0;
+    for (which, gradient) in gradients.iter().enumerate() {
+        assert_eq!(gradient.param.shape, shapes[which]);
+        assert!(gradient.data.iter().any(|x| x.abs() > 1e-3), "{variant:?}: nothing to see");
+        for (place, &derived) in gradient.data.iter().enumerate() {
+            let at = |by| loss([&q, &k, &v], &d_out, &made(which, Some((place, by))), 0.9);
+            let slope = (at(STEP) - at(-STEP)) / f64::from(2.0 * STEP);
+            assert!(
+                (slope - derived).abs() < 1e-6,
+                "{variant:?}: gradient of {}, element {place}: {derived} derived, {slope} measured",
+                gradient.param.name
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_of_learned_parameters_are_slopes_too() {
+    check_learned(&[&[4, 11]], |t| relative_bias(t[0].clone()).into());
+    check_learned(&[&[1, 11]], |t| relative_bias(t[0].clone()).and(causal()).into());
+    check_learned(&[&[4, 8]], |t| t5_buckets(t[0].clone(), 8, 6).and(softcap(0.7)).into());
+    check_learned(&[&[1, 4, 5, 7]], |t| dense_bias(t[0].clone()).into());
+    check_learned(&[&[2, 1, 5, 1], &[1]], |t| {
+        dense_bias(t[0].clone()).and(softcap(0.9)).and(temperature(t[1].clone())).into()
+    });
+    check_learned(&[&[4]], |t| per_head_scale(t[0].clone()).and(sliding_window(3)).into());
 }
 
 #[test]
