@@ -3,7 +3,7 @@
 //! Every other implementation in this repository is measured against this one, and this one's
 //! gradients against central differences of its forward pass. It is slow; give it small tensors.
 
-use crate::language::{AnyVariant, LearnedParam, Position};
+use crate::language::{AnyVariant, LearnedParam, Normaliser, Position};
 
 /// A `[batch, heads, seq, dim]` tensor in host memory, contiguous, in `f64`.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,20 +149,54 @@ impl Row<'_> {
         }
     }
 
-    /// Weights that sum to one, and their log-sum-exp; all zero and minus infinity where no key
-    /// is left.
-    pub fn softmax(&self) -> (Vec<f64>, f64) {
+    /// Normalised weights and the log-sum-exp of their scores; all zero and minus infinity where no
+    /// key is left.
+    pub fn weights(&self) -> (Vec<f64>, f64) {
         let modified: Vec<f64> = (0..self.scores.len()).map(|key| self.modified(key)).collect();
-        if modified.iter().any(|score| score.is_nan()) {
-            return (vec![f64::NAN; modified.len()], f64::NAN);
+        normalised(&modified, self.variant, &self.position(0))
+    }
+
+    /// What a key's weight is multiplied by once it was normalised.
+    pub fn factor(&self, key: usize) -> f64 {
+        self.variant.weight(&self.position(key))
+    }
+}
+
+/// Normalised weights of modified scores, and their log-sum-exp. `at` is somewhere in their row.
+pub(crate) fn normalised(modified: &[f64], variant: &AnyVariant, at: &Position) -> (Vec<f64>, f64) {
+    if modified.iter().any(|score| score.is_nan()) {
+        return (vec![f64::NAN; modified.len()], f64::NAN);
+    }
+    let sink = match variant.normaliser() {
+        Normaliser::Softmax => f64::NEG_INFINITY,
+        Normaliser::Sink => variant.sink(at),
+        Normaliser::Sigmoid => {
+            let sigmoids = modified.iter().map(|score| 1.0 / (1.0 + (-score).exp()));
+            return (sigmoids.collect(), 0.0);
         }
-        let largest = modified.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if largest == f64::NEG_INFINITY {
-            return (vec![0.0; modified.len()], largest);
+    };
+    let largest = modified.iter().copied().fold(sink, f64::max);
+    if largest == f64::NEG_INFINITY {
+        return (vec![0.0; modified.len()], largest);
+    }
+    let exps: Vec<f64> = modified.iter().map(|score| (score - largest).exp()).collect();
+    let sum = exps.iter().sum::<f64>() + (sink - largest).exp();
+    (exps.iter().map(|exp| exp / sum).collect(), largest + sum.ln())
+}
+
+/// The gradients of modified scores, given normalised weights and their gradients.
+pub(crate) fn score_gradients(
+    weights: &[f64],
+    d_weights: &[f64],
+    normaliser: Normaliser,
+) -> Vec<f64> {
+    let pairs = || weights.iter().zip(d_weights);
+    match normaliser {
+        Normaliser::Softmax | Normaliser::Sink => {
+            let mean: f64 = pairs().map(|(w, d)| w * d).sum();
+            pairs().map(|(w, d)| w * (d - mean)).collect()
         }
-        let exps: Vec<f64> = modified.iter().map(|score| (score - largest).exp()).collect();
-        let sum: f64 = exps.iter().sum();
-        (exps.iter().map(|exp| exp / sum).collect(), largest + sum.ln())
+        Normaliser::Sigmoid => pairs().map(|(w, d)| w * (1.0 - w) * d).collect(),
     }
 }
 
@@ -210,13 +244,14 @@ pub fn forward(
     let mut lse = HostTensor::zeros([batches, heads, queries, 1]);
     let mut scores = HostTensor::zeros([batches, heads, queries, keys]);
     for_each_row(q, k, variant, scale, |row, kv_head| {
-        let (weights, row_lse) = row.softmax();
+        let (weights, row_lse) = row.weights();
         let (b, h, i) = (row.batch, row.head, row.query);
         *lse.at_mut([b, h, i, 0]) = row_lse;
         for (key, weight) in weights.into_iter().enumerate() {
             *scores.at_mut([b, h, i, key]) = row.scores[key];
+            let weighed = weight * row.factor(key);
             for d in 0..value_dim {
-                *out.at_mut([b, h, i, d]) += weight * v.at([b, kv_head, key, d]);
+                *out.at_mut([b, h, i, d]) += weighed * v.at([b, kv_head, key, d]);
             }
         }
     });
@@ -246,22 +281,24 @@ pub fn backward(
         learned: LearnedGradient::zeros(variant),
     };
     for_each_row(q, k, variant, scale, |row, kv_head| {
-        let (weights, _) = row.softmax();
+        let (weights, _) = row.weights();
         let (b, h, i) = (row.batch, row.head, row.query);
         let d_weight = |key| {
-            (0..value_dim).map(|d| d_out.at([b, h, i, d]) * v.at([b, kv_head, key, d])).sum::<f64>()
+            let product = |d| d_out.at([b, h, i, d]) * v.at([b, kv_head, key, d]);
+            (0..value_dim).map(product).sum::<f64>() * row.factor(key)
         };
         let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
-        let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+        let d_scores = score_gradients(&weights, &d_weights, row.variant.normaliser());
         for key in 0..keys {
+            let weighed = weights[key] * row.factor(key);
             for d in 0..value_dim {
-                *gradients.v.at_mut([b, kv_head, key, d]) += weights[key] * d_out.at([b, h, i, d]);
+                *gradients.v.at_mut([b, kv_head, key, d]) += weighed * d_out.at([b, h, i, d]);
             }
             let at = row.position(key);
             if !row.variant.keep(&at) {
                 continue;
             }
-            let d_modified = weights[key] * (d_weights[key] - mean);
+            let d_modified = d_scores[key];
             for LearnedGradient { param, data } in &mut gradients.learned {
                 for site in &param.sites {
                     let slope = row.variant.learned_grad(row.scores[key], &at, site.site);

@@ -12,11 +12,11 @@
 
 use cubecl::prelude::*;
 
-use super::scores::{Block, modify, restore, score_gradient};
+use super::scores::{Block, modify, restore, score_gradient, weigh};
 use super::softmax::{load_per_row, store_per_row, usable_lse};
 use super::{Config, Group, Layouts, Shape};
-use crate::language::DeviceVariant;
-use crate::tile::exp::exp;
+use crate::language::{DeviceVariant, Normaliser};
+use crate::tile::exp::{exp, sigmoid_of};
 use crate::tile::rows::Rows;
 use crate::tile::simt::Tile;
 
@@ -56,16 +56,26 @@ impl<R: Size> ScoreTiles<R> {
         modify::<V, R>(&mut self.scores, block, params, false, config);
     }
 
-    /// `P = exp(S' - lse)` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` in column `j`.
-    fn differentiate(
+    /// `P = exp(S' - lse)` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` in column `j`; of a sigmoid
+    /// `dS = P ∘ (1 - P) ∘ dP ∘ ∂S'/∂S`.
+    fn differentiate<V: DeviceVariant>(
         &mut self,
         j: usize,
         lse: Vector<f32, R>,
         delta: Vector<f32, R>,
         #[comptime] config: Config,
     ) {
-        let weight = exp::<R>(self.scores.column(j) - lse, config.exp);
-        let mut gradient = weight * (self.weight_gradients.column(j) - delta);
+        let sigmoid = comptime!(V::NORMALISER == Normaliser::Sigmoid);
+        let weight = if comptime!(sigmoid) {
+            sigmoid_of::<R>(self.scores.column(j), config.exp)
+        } else {
+            exp::<R>(self.scores.column(j) - lse, config.exp)
+        };
+        let mut gradient = if comptime!(sigmoid) {
+            weight * (Vector::new(1.0f32) - weight) * self.weight_gradients.column(j)
+        } else {
+            weight * (self.weight_gradients.column(j) - delta)
+        };
         if comptime!(config.score) {
             gradient *= self.slopes.column(j);
         }
@@ -147,9 +157,10 @@ impl<R: Size> QueryRows<R> {
         }
         tiles.modify::<V>(block, params, config);
         tiles.weight_gradients.dot(&self.d_out, v, values, first);
+        weigh::<V, R>(&mut tiles.weight_gradients, block, params, config);
         #[unroll(config.unroll)]
         for j in 0..config.cols {
-            tiles.differentiate(j, self.lse, self.delta, config);
+            tiles.differentiate::<V>(j, self.lse, self.delta, config);
         }
         self.d_q.add_product(&tiles.weight_gradients, k, keys, first);
     }
@@ -229,13 +240,15 @@ impl<R: Size> KeyRows<R> {
         }
         tiles.modify::<V>(block, params, config);
         tiles.weight_gradients.dot(&self.v, d_out, d_outs, first);
+        weigh::<V, R>(&mut tiles.weight_gradients, block, params, config);
         #[unroll(config.unroll)]
         for j in 0..config.cols {
             let query = min(block.col + j, block.shape.queries - 1);
             let at = block.group.first_row + query;
             let column_lse = usable_lse::<R>(Vector::new(lse[at]));
-            tiles.differentiate(j, column_lse, Vector::new(delta[at]), config);
+            tiles.differentiate::<V>(j, column_lse, Vector::new(delta[at]), config);
         }
+        weigh::<V, R>(&mut tiles.scores, block, params, config);
         self.d_v.add_product(&tiles.scores, d_out, d_outs, first);
         self.d_k.add_product(&tiles.weight_gradients, q, queries, first);
     }

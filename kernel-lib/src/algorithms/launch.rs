@@ -13,7 +13,7 @@ use super::streaming::{
     forward::streaming_forward,
     planes::launch as planes,
 };
-use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch, TileMap};
+use super::{Config, LayoutsLaunch, PlaneConfig, ShapeLaunch};
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
 use crate::device::Device;
@@ -136,11 +136,11 @@ impl Call<'_> {
             Arrangement::OneByOne
         };
         self.plan.plane_config(
+            variant,
             &self.problem,
             self.vector(others),
             arrangement,
             self.scale > 0.0,
-            TileMap::of_mask(variant, &self.problem),
         )
     }
 

@@ -150,6 +150,35 @@ pub fn modify<V: DeviceVariant, R: Size>(
     }
 }
 
+/// The position of a row and no key in particular.
+#[cube]
+pub fn first_of_row(block: Block) -> Position {
+    block.cell(0usize, 0usize).position()
+}
+
+/// Normalised weights, or their gradients, times what the variant weighs them with.
+#[cube]
+pub fn weigh<V: DeviceVariant, R: Size>(
+    weights: &mut Tile<R>,
+    block: Block,
+    params: &V::Params,
+    #[comptime] config: Config,
+) {
+    if comptime!(V::WEIGHS) {
+        let lanes = R::value();
+        #[unroll(config.unroll)]
+        for j in 0..config.cols {
+            let mut column = weights.column(j);
+            #[unroll]
+            for lane in 0..lanes {
+                let factor = V::weight(block.cell(lane, j).position(), params);
+                column.insert(lane, column.extract(lane) * factor);
+            }
+            weights.set_column(j, column);
+        }
+    }
+}
+
 /// The derivative of the modified with respect to the raw scores; call it before [`modify`].
 #[cube]
 pub fn score_gradient<V: DeviceVariant, R: Size>(

@@ -1,7 +1,10 @@
-//! Softmax over rows, at once or online (arXiv 1805.02867).
+//! From scores to weights over rows: softmax at once or online (arXiv 1805.02867), with or without
+//! a sink, or a sigmoid for each weight.
 
 use cubecl::prelude::*;
 
+use super::scores::{Block, first_of_row};
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::exp::{Exp2, exp};
 use crate::tile::rows::Rows;
 use crate::tile::simt::Tile;
@@ -11,24 +14,35 @@ use crate::tile::simt::Tile;
 pub struct Softmax<R: Size> {
     largest: Vector<f32, R>,
     sum: Vector<f32, R>,
+    #[cube(comptime)]
+    normaliser: Normaliser,
 }
 
 #[cube]
 impl<R: Size> Softmax<R> {
-    /// Of no score at all.
-    pub fn start() -> Softmax<R> {
-        Softmax::<R> { largest: Vector::new(f32::NEG_INFINITY), sum: Vector::new(0.0f32) }
+    /// Of no score at all, or of the sink alone.
+    pub fn start<V: DeviceVariant>(block: Block, params: &V::Params) -> Softmax<R> {
+        let normaliser = comptime!(V::NORMALISER);
+        if comptime!(normaliser == Normaliser::Sink) {
+            let sink = V::sink(first_of_row(block), params);
+            Softmax::<R> { largest: Vector::new(sink), sum: Vector::new(1.0f32), normaliser }
+        } else {
+            let largest = Vector::new(f32::NEG_INFINITY);
+            Softmax::<R> { largest, sum: Vector::new(0.0f32), normaliser }
+        }
     }
 
-    /// Turns all scores of the rows into weights that sum to [`sum`](Softmax).
-    pub fn all(scores: &mut Tile<R>, #[comptime] how: Exp2) -> Softmax<R> {
-        let largest = scores.row_max(Vector::new(f32::NEG_INFINITY));
-        let sum = scores.exp_sub(shift::<R>(largest), how);
-        Softmax::<R> { largest, sum }
-    }
-
-    /// Turns further scores into weights; what was accumulated so far shrinks by the result.
+    /// Turns scores into weights; what was accumulated so far shrinks by the result.
     pub fn extend(&mut self, scores: &mut Tile<R>, #[comptime] how: Exp2) -> Vector<f32, R> {
+        if comptime!(self.normaliser == Normaliser::Sigmoid) {
+            scores.sigmoid(how);
+            Vector::new(1.0f32)
+        } else {
+            self.extend_sum(scores, how)
+        }
+    }
+
+    fn extend_sum(&mut self, scores: &mut Tile<R>, #[comptime] how: Exp2) -> Vector<f32, R> {
         let largest = scores.row_max(self.largest);
         let shrink = exp::<R>(self.largest - shift::<R>(largest), how);
         let sum = scores.exp_sub(shift::<R>(largest), how);
@@ -39,13 +53,22 @@ impl<R: Size> Softmax<R> {
 
     /// What turns sums of weighted values into means: 0 where every key was masked.
     pub fn normaliser(&self) -> Vector<f32, R> {
-        let nothing = self.sum.equal(&Vector::new(0.0f32));
-        select_many(nothing, Vector::new(0.0f32), Vector::new(1.0f32) / self.sum)
+        if comptime!(self.normaliser == Normaliser::Sigmoid) {
+            Vector::new(1.0f32)
+        } else {
+            let nothing = self.sum.equal(&Vector::new(0.0f32));
+            select_many(nothing, Vector::new(0.0f32), Vector::new(1.0f32) / self.sum)
+        }
     }
 
-    /// The logarithm of the sum of exponentials; minus infinity where every key was masked.
+    /// The logarithm of the sum of exponentials; minus infinity where every key was masked, 0 where
+    /// nothing is summed.
     pub fn lse(&self) -> Vector<f32, R> {
-        self.largest + self.sum.ln()
+        if comptime!(self.normaliser == Normaliser::Sigmoid) {
+            Vector::new(0.0f32)
+        } else {
+            self.largest + self.sum.ln()
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 use super::tensors::{Inputs, round};
 use crate::DType;
 use crate::language::{AnyVariant, Position};
-use crate::reference::{Gradients, HostTensor, LearnedGradient};
+use crate::reference::{Gradients, HostTensor, LearnedGradient, normalised, score_gradients};
 
 /// The output and the gradients.
 pub(super) fn math_backend(
@@ -61,35 +61,32 @@ pub(super) fn math_backend(
                         false => f64::NEG_INFINITY,
                     })
                     .collect();
-                let largest = modified.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let exps: Vec<f64> = match largest == f64::NEG_INFINITY {
-                    true => vec![0.0; keys],
-                    false => modified.iter().map(|s| (s - largest).exp()).collect(),
-                };
-                let sum: f64 = exps.iter().sum::<f64>();
-                let weights: Vec<f64> =
-                    exps.iter().map(|e| if sum == 0.0 { 0.0 } else { r(e / sum) }).collect();
+                let factor = |key: usize| variant.weight(&at(key));
+                let (exact, _) = normalised(&modified, variant, &at(0));
+                let weights: Vec<f64> = exact.iter().map(|&weight| r(weight)).collect();
+                let weighed: Vec<f64> =
+                    (0..keys).map(|key| r(weights[key] * factor(key))).collect();
                 for d in 0..value_dim {
-                    let product = |key: usize| weights[key] * v.at([batch, kv, key, d]);
+                    let product = |key: usize| weighed[key] * v.at([batch, kv, key, d]);
                     *out.at_mut([batch, head, query, d]) = r((0..keys).map(product).sum());
                 }
                 let d_weights: Vec<f64> = (0..keys)
                     .map(|key| {
                         let product =
                             |d| d_out.at([batch, head, query, d]) * v.at([batch, kv, key, d]);
-                        r((0..value_dim).map(product).sum())
+                        r(r((0..value_dim).map(product).sum()) * factor(key))
                     })
                     .collect();
-                let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+                let d_scores = score_gradients(&weights, &d_weights, variant.normaliser());
                 for key in 0..keys {
                     for d in 0..value_dim {
                         d_v_head[key * value_dim + d] +=
-                            weights[key] * d_out.at([batch, head, query, d]);
+                            weighed[key] * d_out.at([batch, head, query, d]);
                     }
                     if !variant.keep(&at(key)) {
                         continue;
                     }
-                    let d_modified = r(weights[key] * (d_weights[key] - mean));
+                    let d_modified = r(d_scores[key]);
                     for LearnedGradient { param, data } in &mut learned {
                         for site in &param.sites {
                             let slope = r(variant.learned_grad(raw[key], &at(key), site.site));

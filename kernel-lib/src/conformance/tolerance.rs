@@ -58,23 +58,25 @@ impl Magnitudes {
         let mut d_k = HostTensor::zeros(k.shape);
         let mut d_v = HostTensor::zeros(v.shape);
         for_each_row(q, k, variant, scale, |row, kv| {
-            let (weights, _) = row.softmax();
+            let (weights, _) = row.weights();
             let (b, h, i) = (row.batch, row.head, row.query);
             let d_weight = |key: usize| -> f64 {
                 let product = |d| (d_out.at([b, h, i, d]) * v.at([b, kv, key, d])).abs();
-                (0..value_dim).map(product).sum()
+                (0..value_dim).map(product).sum::<f64>() * row.factor(key)
             };
             let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
             let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
             for d in 0..value_dim {
-                let product = |key: usize| weights[key] * v.at([b, kv, key, d]).abs();
+                let product =
+                    |key: usize| weights[key] * row.factor(key) * v.at([b, kv, key, d]).abs();
                 most.out = most.out.max((0..keys).map(product).sum());
             }
             for key in 0..keys {
                 let product = |d| (q.at([b, h, i, d]) * k.at([b, kv, key, d]) * scale).abs();
                 most.scores = most.scores.max((0..dim).map(product).sum());
                 for d in 0..value_dim {
-                    *d_v.at_mut([b, kv, key, d]) += weights[key] * d_out.at([b, h, i, d]).abs();
+                    *d_v.at_mut([b, kv, key, d]) +=
+                        weights[key] * row.factor(key) * d_out.at([b, h, i, d]).abs();
                 }
                 let at = row.position(key);
                 let slope = match variant.keep(&at) {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{LearnedParam, Position, Stages, TableParam, TableRead, Variant};
+use super::{LearnedParam, Normaliser, Position, Stages, TableParam, TableRead, Variant};
 use crate::algorithms::launch::{self, Call, Gradients};
 
 /// A variant whose type was forgotten: what registries, configurations and operators pass around.
@@ -15,6 +15,9 @@ trait ErasedVariant: Send + Sync {
     fn stages(&self) -> Stages;
     fn score(&self, score: f64, at: &Position) -> f64;
     fn score_grad(&self, score: f64, at: &Position) -> f64;
+    fn normaliser(&self) -> Normaliser;
+    fn sink(&self, at: &Position) -> f64;
+    fn weight(&self, at: &Position) -> f64;
     fn keep(&self, at: &Position) -> bool;
     fn tables(&self) -> Vec<TableParam<'_>>;
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
@@ -38,6 +41,18 @@ impl<V: Variant> ErasedVariant for V {
 
     fn score_grad(&self, score: f64, at: &Position) -> f64 {
         Variant::score_grad(self, score, at)
+    }
+
+    fn normaliser(&self) -> Normaliser {
+        Variant::normaliser(self)
+    }
+
+    fn sink(&self, at: &Position) -> f64 {
+        Variant::sink(self, at)
+    }
+
+    fn weight(&self, at: &Position) -> f64 {
+        Variant::weight(self, at)
     }
 
     fn keep(&self, at: &Position) -> bool {
@@ -100,6 +115,21 @@ impl AnyVariant {
     /// See [`Variant::score_grad`].
     pub fn score_grad(&self, score: f64, at: &Position) -> f64 {
         self.0.score_grad(score, at)
+    }
+
+    /// See [`Variant::normaliser`].
+    pub fn normaliser(&self) -> Normaliser {
+        self.0.normaliser()
+    }
+
+    /// See [`Variant::sink`].
+    pub fn sink(&self, at: &Position) -> f64 {
+        self.0.sink(at)
+    }
+
+    /// See [`Variant::weight`].
+    pub fn weight(&self, at: &Position) -> f64 {
+        self.0.weight(at)
     }
 
     /// See [`Variant::keep`].

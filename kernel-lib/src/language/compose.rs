@@ -3,8 +3,8 @@ use core::marker::PhantomData;
 use cubecl::prelude::*;
 
 use super::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, MaskScope, Position, Stages,
-    TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, MaskScope, Normaliser, Position,
+    Stages, TableParam, TableRead, Variant,
 };
 
 /// Two variants as one: made by [`Variant::and`].
@@ -46,6 +46,22 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for AndDevice<A, B> {
 
     fn keep(at: Position, params: &Self::Params) -> bool {
         A::keep(at, &params.first) && B::keep(at, &params.second)
+    }
+
+    const NORMALISER: Normaliser = A::NORMALISER.then(B::NORMALISER);
+
+    fn sink(at: Position, params: &Self::Params) -> f32 {
+        if comptime!(B::NORMALISER == Normaliser::Sink) {
+            B::sink(at, &params.second)
+        } else {
+            A::sink(at, &params.first)
+        }
+    }
+
+    const WEIGHS: bool = A::WEIGHS || B::WEIGHS;
+
+    fn weight(at: Position, params: &Self::Params) -> f32 {
+        A::weight(at, &params.first) * B::weight(at, &params.second)
     }
 
     const LEARNED_SITES: usize = A::LEARNED_SITES + B::LEARNED_SITES;
@@ -103,6 +119,17 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
 
     fn keep(&self, at: &Position) -> bool {
         self.first.keep(at) && self.second.keep(at)
+    }
+
+    fn sink(&self, at: &Position) -> f64 {
+        match B::Device::NORMALISER {
+            Normaliser::Sink => self.second.sink(at),
+            _ => self.first.sink(at),
+        }
+    }
+
+    fn weight(&self, at: &Position) -> f64 {
+        self.first.weight(at) * self.second.weight(at)
     }
 
     fn mask_scope(&self) -> MaskScope {

@@ -21,4 +21,6 @@ pub use table::{
     Along, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam, LearnedSite,
     MAX_TABLE_RANK, Table, TableElement, TableError, TableParam, TableRead, from_zero,
 };
-pub use variant::{DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Stages, Variant};
+pub use variant::{
+    DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Normaliser, Stages, Variant,
+};

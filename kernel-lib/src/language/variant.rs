@@ -28,6 +28,18 @@ pub trait DeviceVariant: Send + Sync + 'static {
     /// Whether this query may see this key.
     fn keep(at: Position, params: &Self::Params) -> bool;
 
+    /// How scores become weights.
+    const NORMALISER: Normaliser;
+
+    /// The logit of nothing, for [`Normaliser::Sink`].
+    fn sink(at: Position, params: &Self::Params) -> f32;
+
+    /// Whether [`weight`](DeviceVariant::weight) is ever another number than 1.
+    const WEIGHS: bool;
+
+    /// What a weight is multiplied by once it was normalised.
+    fn weight(at: Position, params: &Self::Params) -> f32;
+
     /// How many sites read learned parameters: see [`LearnedSite`](super::LearnedSite).
     const LEARNED_SITES: usize;
 
@@ -85,6 +97,28 @@ impl Stages {
     }
 }
 
+/// How scores become weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Normaliser {
+    /// `exp(s) / Σ exp(s)`.
+    #[default]
+    Softmax,
+    /// `exp(s) / (exp(sink) + Σ exp(s))`: a row may attend to nothing.
+    Sink,
+    /// `1 / (1 + exp(-s))`, each weight for itself.
+    Sigmoid,
+}
+
+impl Normaliser {
+    /// That of two variants composed: the one that is not softmax, the second's if both are not.
+    pub const fn then(self, second: Self) -> Self {
+        match second {
+            Normaliser::Softmax => self,
+            _ => second,
+        }
+    }
+}
+
 /// What a mask looks at besides the places of query and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MaskScope {
@@ -127,6 +161,21 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
 
     /// Whether this query may see this key.
     fn keep(&self, at: &Position) -> bool;
+
+    /// How scores become weights.
+    fn normaliser(&self) -> Normaliser {
+        Self::Device::NORMALISER
+    }
+
+    /// The logit of nothing, for [`Normaliser::Sink`].
+    fn sink(&self, _at: &Position) -> f64 {
+        0.0
+    }
+
+    /// What a weight is multiplied by once it was normalised.
+    fn weight(&self, _at: &Position) -> f64 {
+        1.0
+    }
 
     /// What [`keep`](Variant::keep) looks at.
     fn mask_scope(&self) -> MaskScope {

@@ -3,6 +3,7 @@
 use super::{Algorithm, Lowering, Plan, stream};
 use crate::algorithms::{PlaneConfig, TileMap};
 use crate::device::Device;
+use crate::language::{DeviceVariant as _, Normaliser, Variant};
 use crate::tile::chip::Arrangement;
 use crate::tile::fragment::{COLS, ROWS};
 use crate::tile::half::{Elements, Half};
@@ -233,19 +234,26 @@ fn config(
         mask: problem.class.masks(),
         positive_scale,
         tiles,
+        normaliser: Normaliser::Softmax,
+        weighs: false,
     }
 }
 
 impl Plan {
     /// What is fixed when this plan's kernels are compiled, for tensors that lie like this.
-    pub(crate) fn plane_config(
+    pub(crate) fn plane_config<V: Variant>(
         &self,
+        variant: &V,
         problem: &Problem,
         width: usize,
         arrangement: Arrangement,
         positive_scale: bool,
-        tiles: TileMap,
     ) -> PlaneConfig {
-        config(self, problem, width, arrangement, positive_scale, tiles)
+        let tiles = TileMap::of_mask(variant, problem);
+        PlaneConfig {
+            normaliser: V::Device::NORMALISER,
+            weighs: V::Device::WEIGHS,
+            ..config(self, problem, width, arrangement, positive_scale, tiles)
+        }
     }
 }

@@ -1,55 +1,76 @@
 //! A hash of the kernels' source text, so that a table says which kernels it measured.
 
+/// Files under `src`, each with its text.
+macro_rules! sources {
+    ($($path:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!("../", $path)))),+]
+    };
+}
+
 /// Every file that decides what a kernel does, relative to `src`.
-const SOURCES: &[(&str, &str)] = &[
-    ("algorithms/gradient.rs", include_str!("../algorithms/gradient.rs")),
-    ("algorithms/launch.rs", include_str!("../algorithms/launch.rs")),
-    ("algorithms/mod.rs", include_str!("../algorithms/mod.rs")),
-    ("algorithms/resident/backward.rs", include_str!("../algorithms/resident/backward.rs")),
-    ("algorithms/resident/forward.rs", include_str!("../algorithms/resident/forward.rs")),
-    ("algorithms/resident/mod.rs", include_str!("../algorithms/resident/mod.rs")),
-    (
-        "algorithms/resident/planes/backward.rs",
-        include_str!("../algorithms/resident/planes/backward.rs"),
-    ),
-    (
-        "algorithms/resident/planes/forward.rs",
-        include_str!("../algorithms/resident/planes/forward.rs"),
-    ),
-    ("algorithms/resident/planes/mod.rs", include_str!("../algorithms/resident/planes/mod.rs")),
-    (
-        "algorithms/resident/planes/per_query.rs",
-        include_str!("../algorithms/resident/planes/per_query.rs"),
-    ),
-    (
-        "algorithms/resident/planes/softmax.rs",
-        include_str!("../algorithms/resident/planes/softmax.rs"),
-    ),
-    ("algorithms/scores.rs", include_str!("../algorithms/scores.rs")),
-    ("algorithms/softmax.rs", include_str!("../algorithms/softmax.rs")),
-    ("algorithms/streaming/backward.rs", include_str!("../algorithms/streaming/backward.rs")),
-    ("algorithms/streaming/forward.rs", include_str!("../algorithms/streaming/forward.rs")),
-    ("algorithms/streaming/mod.rs", include_str!("../algorithms/streaming/mod.rs")),
-    ("tile/chip.rs", include_str!("../tile/chip.rs")),
-    ("tile/convert.rs", include_str!("../tile/convert.rs")),
-    ("tile/exp.rs", include_str!("../tile/exp.rs")),
-    ("tile/fragment.rs", include_str!("../tile/fragment.rs")),
-    ("tile/half.rs", include_str!("../tile/half.rs")),
-    ("tile/math.rs", include_str!("../tile/math.rs")),
-    ("tile/mod.rs", include_str!("../tile/mod.rs")),
-    ("tile/ptx.rs", include_str!("../tile/ptx.rs")),
-    ("tile/rows.rs", include_str!("../tile/rows.rs")),
-    ("tile/simt.rs", include_str!("../tile/simt.rs")),
-    ("tile/stage.rs", include_str!("../tile/stage.rs")),
-    ("tile/team.rs", include_str!("../tile/team.rs")),
+const SOURCES: &[(&str, &str)] = sources![
+    "algorithms/gradient.rs",
+    "algorithms/launch.rs",
+    "algorithms/mod.rs",
+    "algorithms/resident/backward.rs",
+    "algorithms/resident/forward.rs",
+    "algorithms/resident/mod.rs",
+    "algorithms/resident/planes/backward.rs",
+    "algorithms/resident/planes/fold.rs",
+    "algorithms/resident/planes/forward.rs",
+    "algorithms/resident/planes/mod.rs",
+    "algorithms/resident/planes/parts.rs",
+    "algorithms/resident/planes/per_query.rs",
+    "algorithms/resident/planes/softmax.rs",
+    "algorithms/resident/planes/stages.rs",
+    "algorithms/resident/planes/tile_map.rs",
+    "algorithms/scores.rs",
+    "algorithms/softmax.rs",
+    "algorithms/streaming/backward.rs",
+    "algorithms/streaming/forward.rs",
+    "algorithms/streaming/mod.rs",
+    "algorithms/streaming/planes/backward_keys.rs",
+    "algorithms/streaming/planes/backward_queries.rs",
+    "algorithms/streaming/planes/block_list.rs",
+    "algorithms/streaming/planes/delta.rs",
+    "algorithms/streaming/planes/forward.rs",
+    "algorithms/streaming/planes/launch.rs",
+    "algorithms/streaming/planes/mod.rs",
+    "algorithms/streaming/planes/stream.rs",
+    "tile/chip.rs",
+    "tile/convert.rs",
+    "tile/exp.rs",
+    "tile/fragment.rs",
+    "tile/half.rs",
+    "tile/math.rs",
+    "tile/mod.rs",
+    "tile/ptx.rs",
+    "tile/rows.rs",
+    "tile/simt.rs",
+    "tile/stage.rs",
+    "tile/team.rs",
 ];
+
+const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// FNV-1a of a text, whatever its line ends.
+pub(crate) const fn text_hash(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let (mut hash, mut at) = (OFFSET, 0);
+    while at < bytes.len() {
+        if bytes[at] != b'\r' {
+            hash = (hash ^ bytes[at] as u64).wrapping_mul(PRIME);
+        }
+        at += 1;
+    }
+    hash
+}
 
 /// FNV-1a of the kernels' source text, as 16 hexadecimal digits.
 ///
 /// It depends on nothing but the text: two builds of the same sources agree, on any machine.
 pub fn kernel_hash() -> String {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = OFFSET;
     for (name, text) in SOURCES {
         // Line ends may differ from checkout to checkout.

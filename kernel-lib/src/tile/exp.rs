@@ -23,6 +23,13 @@ pub fn exp<R: Size>(x: Vector<f32, R>, #[comptime] how: Exp2) -> Vector<f32, R> 
     }
 }
 
+/// `1 / (1 + exp(-x))`; exactly 0 for minus infinity.
+#[cube]
+pub fn sigmoid_of<R: Size>(x: Vector<f32, R>, #[comptime] how: Exp2) -> Vector<f32, R> {
+    let one = Vector::<f32, R>::new(1.0f32);
+    one / (one + exp::<R>(Vector::new(0.0f32) - x, how))
+}
+
 #[cube]
 fn special_unit<R: Size>(x: Vector<f32, R>) -> Vector<f32, R> {
     let mut y = Vector::<f32, R>::empty();

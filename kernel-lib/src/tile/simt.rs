@@ -11,7 +11,7 @@
 use cubecl::prelude::*;
 
 use super::convert::{narrow, widen};
-use super::exp::{Exp2, exp};
+use super::exp::{Exp2, exp, sigmoid_of};
 use super::rows::Rows;
 
 /// A tile of `R` rows and `cols` columns, in the registers of one unit.
@@ -184,6 +184,14 @@ impl<R: Size> Tile<R> {
             sum += cell;
         }
         sum
+    }
+
+    /// `1 / (1 + exp(-self))`, in place.
+    pub fn sigmoid(&mut self, #[comptime] how: Exp2) {
+        #[unroll(self.unroll)]
+        for j in 0..self.cols {
+            self.cells[j] = sigmoid_of::<R>(self.cells[j], how);
+        }
     }
 
     /// Multiplies each row by its lane of `factor`.

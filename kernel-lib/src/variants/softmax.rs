@@ -1,8 +1,8 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Position, RegisteredVariant,
-    Stages, Variant,
+    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Normaliser, Position,
+    RegisteredVariant, Stages, Variant,
 };
 
 /// Plain attention: no score is changed and no key is masked
@@ -43,6 +43,18 @@ impl DeviceVariant for SoftmaxDevice {
 
     fn keep(_at: Position, _params: &()) -> bool {
         bool::new(true)
+    }
+
+    const NORMALISER: Normaliser = Normaliser::Softmax;
+
+    fn sink(_at: Position, _params: &()) -> f32 {
+        f32::new(0.0)
+    }
+
+    const WEIGHS: bool = false;
+
+    fn weight(_at: Position, _params: &()) -> f32 {
+        f32::new(1.0)
     }
 
     const LEARNED_SITES: usize = 0;

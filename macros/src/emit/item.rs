@@ -153,7 +153,7 @@ fn device_module(
         mod device {
             use ::tilewright::__private::cubecl;
             use cubecl::prelude::*;
-            use ::tilewright::language::{DeviceVariant, Position};
+            use ::tilewright::language::{DeviceVariant, Normaliser, Position};
 
             #params_item
 
@@ -173,6 +173,18 @@ fn device_module(
 
                 fn keep(at: Position, params: &#params_type) -> bool {
                     #keep
+                }
+
+                const NORMALISER: Normaliser = Normaliser::Softmax;
+
+                fn sink(at: Position, params: &#params_type) -> f32 {
+                    f32::new(0.0f32)
+                }
+
+                const WEIGHS: bool = false;
+
+                fn weight(at: Position, params: &#params_type) -> f32 {
+                    f32::new(1.0f32)
                 }
 
                 #learned

@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use crate::algorithms::scores::{Block, modify, save};
+use crate::algorithms::scores::{Block, modify, save, weigh};
 use crate::algorithms::softmax::{Softmax, store_per_row};
 use crate::algorithms::{Config, Group, Layouts, Shape};
 use crate::language::DeviceVariant;
@@ -111,7 +111,10 @@ fn attend<V: DeviceVariant, F: Float, E: Float, R: Size, W: Size>(
             save::<R>(&scores, block, saved, config);
         }
         modify::<V, R>(&mut scores, block, params, true, config);
-        let softmax = Softmax::<R>::all(&mut scores, config.exp);
+        let mut softmax = Softmax::<R>::start::<V>(block, params);
+        // Nothing was accumulated so far that could shrink.
+        let _shrink = softmax.extend(&mut scores, config.exp);
+        weigh::<V, R>(&mut scores, block, params, config);
 
         let mut mean = Tile::<R>::filled(0.0f32, config.value_dim, config.unroll);
         mean.add_product(&scores, v, values, 0);

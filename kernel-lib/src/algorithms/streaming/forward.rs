@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use crate::algorithms::scores::{Block, modify, save};
+use crate::algorithms::scores::{Block, modify, save, weigh};
 use crate::algorithms::softmax::{Softmax, store_per_row};
 use crate::algorithms::{Config, Layouts, Shape};
 use crate::language::DeviceVariant;
@@ -46,10 +46,10 @@ pub fn streaming_forward<V: DeviceVariant, F: Float, R: Size, W: Size>(
         let values = layouts.v.rows::<W>(group.batch, group.kv_head, shape.keys);
 
         let q_tile = Tile::<R>::load(q, queries, row, scale, config.head_dim, config.unroll);
-        let mut softmax = Softmax::<R>::start();
         let mut mean = Tile::<R>::filled(0.0f32, config.value_dim, config.unroll);
         let mut scores = Tile::<R>::filled(0.0f32, config.cols, config.unroll);
         let mut block = Block { group, shape, row, col: 0usize.runtime(), transposed: false };
+        let mut softmax = Softmax::<R>::start::<V>(block, &params);
 
         if comptime!(config.block > 0) {
             let width = W::value();
@@ -144,6 +144,7 @@ fn extend<V: DeviceVariant, E: Float, R: Size, W: Size>(
     }
     modify::<V, R>(scores, block, params, false, config);
     let shrink = softmax.extend(scores, config.exp);
+    weigh::<V, R>(scores, block, params, config);
     mean.scale_rows(shrink);
     mean.add_product(&*scores, v, values, first);
 }

@@ -15,11 +15,12 @@ use cubecl::prelude::*;
 
 use super::parts::{Part, parts};
 use super::per_query::{bring_delta, bring_lse, tile_columns};
+use super::softmax::weight_of;
 use super::stages::staged;
 use super::{Head, Heads, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS, held};
 use crate::algorithms::scores::slope;
 use crate::algorithms::{Layouts, Shape};
-use crate::language::DeviceVariant;
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
     COLS, Chain, ROWS, add_product, cells, chain_dot, dot, empty_operand, lane_col, lane_row,
@@ -27,9 +28,7 @@ use crate::tile::fragment::{
 };
 use crate::tile::half::Elements;
 use crate::tile::math::round_results_to;
-use crate::tile::ptx::{
-    F4, cp_async_wait, ex2, fma2, movmatrix, neg2, shared_address, zero_shared,
-};
+use crate::tile::ptx::{F4, cp_async_wait, fma2, movmatrix, neg2, shared_address, zero_shared};
 
 /// One cube for some neighbouring heads of one sequence.
 #[allow(clippy::too_many_arguments)]
@@ -252,14 +251,12 @@ fn key_block<V: DeviceVariant>(
                     let start = no_keys(row, comptime!(whole || config.scales_first()), config);
                     let raw = dot(&k, &q, part, start, elements);
                     let d_weight = if comptime!(config.keeps_delta()) {
-                        let minus_delta = tile_columns(delta, tile);
-                        let (a, b) = (minus_delta.extract(0usize), minus_delta.extract(1usize));
-                        dot(&v, &d_out, part, cells(a, b, a, b), elements)
+                        dot(&v, &d_out, part, F4::new(0.0f32), elements)
                     } else {
                         d_weight(&v, &d_out, &out, part, config)
                     };
                     let (p, d_s) = score_gradient::<V>(
-                        raw, d_weight, row, tile, lse, head, block, params, config,
+                        raw, d_weight, row, tile, lse, delta, head, block, params, config,
                     );
                     push_result(&mut weights, p, elements);
                     push_result(&mut d_scores, d_s, elements);
@@ -304,7 +301,8 @@ fn d_weight(
     chain.add_to(F4::new(0.0f32), half)
 }
 
-/// `P = exp(S' - lse)` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S`, transposed.
+/// `P = exp(S' - lse)` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S`, transposed; of a sigmoid
+/// `dS = P ∘ (1 - P) ∘ dP ∘ ∂S'/∂S`. Where `Δ` is not kept, `d_weight` is `dP - Δ`.
 #[allow(clippy::too_many_arguments)]
 #[cube]
 fn score_gradient<V: DeviceVariant>(
@@ -313,12 +311,16 @@ fn score_gradient<V: DeviceVariant>(
     row: u32,
     #[comptime] tile: usize,
     lse: u32,
+    delta: u32,
     head: Head,
     block: RowBlock,
     params: &V::Params,
     #[comptime] config: PlaneConfig,
 ) -> (F4, F4) {
+    let normaliser = comptime!(config.normaliser);
     let minus_lse = tile_columns(lse, tile);
+    let minus_delta =
+        if comptime!(config.keeps_delta()) { tile_columns(delta, tile) } else { minus_lse };
     let factor =
         if comptime!(config.scales_first()) { LOG2_E.runtime() } else { head.scale * LOG2_E };
     let masks = comptime!(config.mask && !config.tiles.is_open(block.nth, tile));
@@ -331,12 +333,26 @@ fn score_gradient<V: DeviceVariant>(
         let (at, x) = (head.cell(query, key), raw.extract(cell));
         let ragged = comptime!(!block.whole);
         let scores = staged::<V>(x, at, head.scale, params, masks, ragged, config);
-        let weight = ex2(fma(scores.modified, factor, minus_lse.extract(comptime!(cell % 2))));
-        let mut gradient = weight * d_weight.extract(cell);
+        let shift = minus_lse.extract(comptime!(cell % 2));
+        let weight = weight_of(scores.modified, factor, shift, normaliser);
+        let mut d_normalised = d_weight.extract(cell);
+        let mut weighed = weight;
+        if comptime!(V::WEIGHS) {
+            let by = V::weight(at.position(), params);
+            d_normalised *= by;
+            weighed *= by;
+        }
+        if comptime!(config.keeps_delta() && normaliser != Normaliser::Sigmoid) {
+            d_normalised += minus_delta.extract(comptime!(cell % 2));
+        }
+        let mut gradient = weight * d_normalised;
+        if comptime!(normaliser == Normaliser::Sigmoid) {
+            gradient *= 1.0f32 - weight;
+        }
         if comptime!(config.score) {
             gradient *= slope::<V>(scores.score, at, params, masks);
         }
-        weights.insert(cell, weight);
+        weights.insert(cell, weighed);
         gradients.insert(cell, gradient);
     }
     (weights, gradients)

@@ -12,6 +12,7 @@ use core::f32::consts::LOG2_E;
 use cubecl::prelude::*;
 
 use super::{Head, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS};
+use crate::language::Normaliser;
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{COLS, dot, empty_operand, lane_col, push_result, rows8};
 use crate::tile::ptx::{F4, ex2};
@@ -40,8 +41,8 @@ impl Fold {
             _ => return Fold::NONE,
         };
         let blocks_known = (2..=UNROLLED_BLOCKS).contains(&config.query_blocks());
-        let one_term = config.elements.terms() == 1;
-        let gains = blocks_known && one_term && config.keys > COLS && !config.mask;
+        let plain_sums = config.sums_rounded() && config.normaliser == Normaliser::Softmax;
+        let gains = blocks_known && plain_sums && config.keys > COLS && !config.mask;
         if gains { Fold { keys, first: config.keys - keys, blocks } } else { Fold::NONE }
     }
 

@@ -6,17 +6,17 @@ use cubecl::prelude::*;
 
 use super::fold::{Fold, append, folded_ones, folded_rows, folded_weights, stacked};
 use super::parts::{Part, parts};
-use super::softmax::{normaliser, ones, quad_sum, row_max};
+use super::softmax::{normaliser_of, ones, quad_sum, row_max, weights_of};
 use super::stages::staged;
 use super::{Head, Heads, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS, held, held_beside};
 use crate::algorithms::{Layouts, Shape};
-use crate::language::DeviceVariant;
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
     COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
     store16, zeros,
 };
-use crate::tile::half::{Elements, Half};
+use crate::tile::half::Half;
 use crate::tile::math::round_results_to;
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, lg2, max2, plane_max_bits, shared_address, zero_shared,
@@ -106,9 +106,8 @@ fn attend<V: DeviceVariant>(
     let few = comptime!(blocks <= UNROLLED_BLOCKS && held_beside(blocks * 2 * units * terms));
     let queries = Operand::new(chips.q, head.nth, units, false, few);
     let mut folded = Sequence::<Sequence<Sequence<u32>>>::new();
-    // A bound on the scores that is cheaper than their maximum. It knows nothing of what a
-    // variant adds to them, and f16 has no range to spare.
-    if comptime!(config.elements.half() == Half::Bf16 && !config.scales_first() && hold_keys) {
+    // A bound on the scores that is cheaper than their maximum.
+    if comptime!(config.may_be_bounded() && hold_keys) {
         let factor = head.scale * LOG2_E;
         let bound = largest_square(&queries, blocks, config)
             * largest_square(&keys, comptime!(config.key_blocks()), config)
@@ -255,19 +254,28 @@ fn attend_block<V: DeviceVariant>(
     // exp(x - m) = 2^(x c - m c)
     let factor =
         if comptime!(config.scales_first()) { LOG2_E.runtime() } else { head.scale * LOG2_E };
+    let normaliser = comptime!(config.normaliser);
     let mut upper = 0.0f32.runtime();
     let mut lower = 0.0f32.runtime();
-    if comptime!(!bounded) {
+    if comptime!(!bounded && normaliser != Normaliser::Sigmoid) {
         let (u, l) = row_max(&scores, config);
         upper = u * factor;
         lower = l * factor;
     }
+    let (mut upper_sink, mut lower_sink) = (0.0f32.runtime(), 0.0f32.runtime());
+    if comptime!(normaliser == Normaliser::Sink) {
+        let upper_logit = V::sink(head.cell(row, 0u32).position(), params) * LOG2_E;
+        let lower_logit = V::sink(head.cell(row + 8, 0u32).position(), params) * LOG2_E;
+        upper = max(upper, upper_logit);
+        lower = max(lower, lower_logit);
+        upper_sink = ex2(upper_logit - upper);
+        lower_sink = ex2(lower_logit - lower);
+    }
     let mut upper_sum = 0.0f32.runtime();
     let mut lower_sum = 0.0f32.runtime();
     let mut sums = zeros(comptime!(config.value_units()));
-    // Means are taken over the weights as they are multiplied. A product with ones sums what was
-    // rounded to 16 bits; what was split into terms keeps its precision only in `f32`.
-    let sums_rounded = comptime!(config.elements != Elements::Single);
+    // Means are taken over the weights as they are multiplied.
+    let sums_rounded = comptime!(config.sums_rounded());
     let mut rounded_sum = zeros(1usize);
     #[unroll]
     for key_block in 0..comptime!(config.key_blocks()) {
@@ -283,15 +291,13 @@ fn attend_block<V: DeviceVariant>(
                 append(&mut weights, &folded[comptime!(fold.tile_of(block.nth))]);
             } else {
                 let s = scores[comptime!(part.place_in(&tiles))];
-                let a = ex2(fma(s.extract(0usize), factor, -upper));
-                let b = ex2(fma(s.extract(1usize), factor, -upper));
-                let c = ex2(fma(s.extract(2usize), factor, -lower));
-                let d = ex2(fma(s.extract(3usize), factor, -lower));
+                let p = weights_of(s, factor, upper, lower, normaliser);
                 if comptime!(!sums_rounded) {
-                    upper_sum += a + b;
-                    lower_sum += c + d;
+                    upper_sum += p.extract(0usize) + p.extract(1usize);
+                    lower_sum += p.extract(2usize) + p.extract(3usize);
                 }
-                push_result(&mut weights, cells(a, b, c, d), elements);
+                let tile = comptime!(part.tile());
+                push_result(&mut weights, weighed::<V>(p, row, tile, head, params), elements);
             }
         }
         if comptime!(!parts.is_empty()) {
@@ -321,6 +327,13 @@ fn attend_block<V: DeviceVariant>(
         upper_sum = quad_sum(upper_sum);
         lower_sum = quad_sum(lower_sum);
     }
+    if comptime!(normaliser == Normaliser::Sigmoid) {
+        // Nothing is normalised, and the logarithm of 1 is 0.
+        upper_sum = 1.0f32;
+        lower_sum = 1.0f32;
+    }
+    upper_sum += upper_sink;
+    lower_sum += lower_sink;
     store16(
         &sums,
         0usize,
@@ -328,8 +341,8 @@ fn attend_block<V: DeviceVariant>(
         chips.q,
         head.nth,
         block.at,
-        normaliser(upper_sum, comptime!(config.mask)),
-        normaliser(lower_sum, comptime!(config.mask)),
+        normaliser_of(upper_sum, comptime!(config.mask)),
+        normaliser_of(lower_sum, comptime!(config.mask)),
         whole,
         elements,
     );
@@ -369,6 +382,30 @@ fn modify_tile<V: DeviceVariant>(
         modified_tile
     } else {
         product
+    }
+}
+
+/// Normalised weights times what the variant weighs them with.
+#[cube]
+fn weighed<V: DeviceVariant>(
+    weights: F4,
+    row: u32,
+    #[comptime] tile: usize,
+    head: Head,
+    params: &V::Params,
+) -> F4 {
+    if comptime!(V::WEIGHS) {
+        let mut result = F4::empty();
+        #[unroll]
+        for cell in 0..4usize {
+            let query = row + comptime!(cell as u32 / 2 * 8);
+            let key = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
+            let factor = V::weight(head.cell(query, key).position(), params);
+            result.insert(cell, weights.extract(cell) * factor);
+        }
+        result
+    } else {
+        weights
     }
 }
 

@@ -17,9 +17,10 @@ use cubecl::prelude::*;
 
 use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Shape};
+use crate::language::Normaliser;
 use crate::tile::chip::{Arrangement, Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
 use crate::tile::fragment::{COLS, ROWS, rows16};
-use crate::tile::half::Elements;
+use crate::tile::half::{Elements, Half};
 use crate::tile::ptx::{global_address, global_address_mut};
 use crate::tile::rows::Layout;
 
@@ -54,6 +55,10 @@ pub struct PlaneConfig {
     pub positive_scale: bool,
     /// What the mask leaves of the tiles.
     pub tiles: TileMap,
+    /// How scores become weights.
+    pub normaliser: Normaliser,
+    /// Whether the variant weighs normalised weights.
+    pub weighs: bool,
 }
 
 /// Fragments that stay in registers for a whole head, at most.
@@ -110,6 +115,13 @@ impl PlaneConfig {
         self.score || !self.positive_scale
     }
 
+    /// Whether norms may show that a row needs no maximum. They say nothing of what a variant adds
+    /// to scores, and f16 has no range to spare.
+    pub fn may_be_bounded(&self) -> bool {
+        let plain = !self.scales_first() && self.normaliser == Normaliser::Softmax;
+        self.elements.half() == Half::Bf16 && plain
+    }
+
     pub(super) fn chip_shape(&self, rows: usize, units: usize) -> ChipShape {
         ChipShape {
             rows,
@@ -146,9 +158,18 @@ impl PlaneConfig {
         self.query_tiles() * COLS
     }
 
-    /// Whether `Δ` is computed ahead and kept on chip, rather than from the output by tensor cores.
+    /// Whether `Δ` is computed ahead and kept on chip, rather than from the output by tensor cores
+    /// as part of the product that gives `dP`.
     pub fn keeps_delta(&self) -> bool {
-        self.elements == Elements::Single
+        let in_product = self.normaliser != Normaliser::Sigmoid && !self.weighs;
+        self.elements == Elements::Single || !in_product
+    }
+
+    /// Whether sums of weights are products with ones, taken over what was rounded to 16 bits.
+    /// What was split into terms keeps its precision only in `f32`, and what is weighed was summed
+    /// before.
+    pub fn sums_rounded(&self) -> bool {
+        self.elements != Elements::Single && !self.weighs
     }
 
     /// Shared memory of the forward pass.

@@ -18,6 +18,14 @@ pub enum Part {
 }
 
 impl Part {
+    /// Its tile; 0 if it has none of its own.
+    pub fn tile(&self) -> usize {
+        match self {
+            Part::Tile(own) => *own,
+            Part::Zeros | Part::Folded => 0,
+        }
+    }
+
     /// The place of a tile among the block's own.
     pub fn place_in(&self, tiles: &[usize]) -> usize {
         let place = |own: &usize| tiles.iter().position(|tile| tile == own);

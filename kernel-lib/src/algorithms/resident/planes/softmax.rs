@@ -3,8 +3,10 @@
 use cubecl::prelude::*;
 
 use super::PlaneConfig;
+use crate::language::Normaliser;
+use crate::tile::fragment::cells;
 use crate::tile::half::Half;
-use crate::tile::ptx::{F4, rcp};
+use crate::tile::ptx::{F4, ex2, rcp};
 
 /// The largest score of this lane's two rows; 0 where every key is masked, so that the weights
 /// then are `exp(-inf) = 0` and not `exp(-inf + inf)`.
@@ -54,8 +56,34 @@ pub fn ones(#[comptime] half: Half) -> Sequence<Sequence<u32>> {
     operand
 }
 
+/// The lane's four weights of a tile, given what is subtracted from the scores of its rows.
+#[cube]
+pub fn weights_of(
+    scores: F4,
+    factor: f32,
+    upper: f32,
+    lower: f32,
+    #[comptime] normaliser: Normaliser,
+) -> F4 {
+    let a = weight_of(scores.extract(0usize), factor, -upper, normaliser);
+    let b = weight_of(scores.extract(1usize), factor, -upper, normaliser);
+    let c = weight_of(scores.extract(2usize), factor, -lower, normaliser);
+    let d = weight_of(scores.extract(3usize), factor, -lower, normaliser);
+    cells(a, b, c, d)
+}
+
+/// `2^(score · factor + shift)`, or the sigmoid of the score.
+#[cube]
+pub fn weight_of(score: f32, factor: f32, shift: f32, #[comptime] normaliser: Normaliser) -> f32 {
+    if comptime!(normaliser == Normaliser::Sigmoid) {
+        rcp(1.0f32 + ex2(score * -factor))
+    } else {
+        ex2(fma(score, factor, shift))
+    }
+}
+
 /// What turns a sum of weighted values into a mean: 0 where every key was masked.
 #[cube]
-pub fn normaliser(sum: f32, #[comptime] masks: bool) -> f32 {
+pub fn normaliser_of(sum: f32, #[comptime] masks: bool) -> f32 {
     if masks { select(sum == 0.0f32, 0.0f32, rcp(sum)) } else { rcp(sum) }
 }

@@ -9,18 +9,18 @@ use cubecl::prelude::*;
 use super::block_list::ListLayout;
 use super::stream::{Flow, Own, Stream, first_column, is_open, staged};
 use super::{StreamConfig, row_address, row_address_mut};
+use crate::algorithms::resident::planes::softmax::weight_of;
 use crate::algorithms::scores::{Cell, slope};
 use crate::algorithms::{Group, Layouts, Shape};
-use crate::language::DeviceVariant;
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
-    store16, zeros,
+    COLS, ROWS, add_product, dot, empty_operand, lane_col, lane_row, push_result, rows16, store16,
+    zeros,
 };
 use crate::tile::math::round_results_to;
 use crate::tile::ptx::{
-    F4, cp_async, cp_async_wait, ex2, global_address, load_shared_pair, shared_address,
-    store_shared_f32,
+    F4, cp_async, cp_async_wait, global_address, load_shared_pair, shared_address, store_shared_f32,
 };
 
 /// What queries that do not exist have for a log-sum-exp: their weights are 0.
@@ -263,11 +263,18 @@ impl Rows16 {
                 let lse = load_shared_pair(numbers + (lane_col() + first) * 4);
                 let after = comptime!(config.block as u32 + first);
                 let delta = load_shared_pair(numbers + (lane_col() + after) * 4);
-                let (a, b) = (-delta.extract(0usize), -delta.extract(1usize));
                 let raw = dot(&k, &q, part, F4::new(0.0f32), elements);
-                let d_weight = dot(&v, &d_out, part, cells(a, b, a, b), elements);
-                let (p, d_s) =
-                    self.gradient::<V>(raw, d_weight, lse, col + first, params, open, config);
+                let d_weight = dot(&v, &d_out, part, F4::new(0.0f32), elements);
+                let (p, d_s) = self.gradient::<V>(
+                    raw,
+                    d_weight,
+                    lse,
+                    delta,
+                    col + first,
+                    params,
+                    open,
+                    config,
+                );
                 push_result(&mut weights, p, elements);
                 push_result(&mut d_scores, d_s, elements);
             }
@@ -285,6 +292,7 @@ impl Rows16 {
         raw: F4,
         d_weight: F4,
         lse: Vector<f32, Const<2>>,
+        delta: Vector<f32, Const<2>>,
         col: u32,
         params: &V::Params,
         #[comptime] open: bool,
@@ -305,13 +313,27 @@ impl Rows16 {
                 // Where every key was masked.
                 shift = select(shift == f32::NEG_INFINITY, 0.0f32, shift);
             }
-            let weight = ex2(fma(scores.modified, factor, -shift));
-            let mut gradient = weight * d_weight.extract(cell);
+            let normaliser = comptime!(V::NORMALISER);
+            let weight = weight_of(scores.modified, factor, -shift, normaliser);
+            let mut d_normalised = d_weight.extract(cell);
+            let mut weighed = weight;
+            if comptime!(V::WEIGHS) {
+                let by = V::weight(at.position(), params);
+                d_normalised *= by;
+                weighed *= by;
+            }
+            if comptime!(normaliser != Normaliser::Sigmoid) {
+                d_normalised -= delta.extract(comptime!(cell % 2));
+            }
+            let mut gradient = weight * d_normalised;
+            if comptime!(normaliser == Normaliser::Sigmoid) {
+                gradient *= 1.0f32 - weight;
+            }
             if comptime!(config.score) {
                 let masks = comptime!(config.mask && !open);
                 gradient *= slope::<V>(scores.score, at, params, masks);
             }
-            weights.insert(cell, weight);
+            weights.insert(cell, weighed);
             gradients.insert(cell, gradient);
         }
         (weights, gradients)

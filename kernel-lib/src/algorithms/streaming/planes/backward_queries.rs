@@ -8,16 +8,17 @@ use cubecl::prelude::*;
 use super::block_list::ListLayout;
 use super::stream::{Flow, Own, Stream, bring_keys, first_column, is_open, staged};
 use super::{StreamConfig, row_address, row_address_mut};
+use crate::algorithms::resident::planes::softmax::weight_of;
 use crate::algorithms::scores::{Cell, slope};
 use crate::algorithms::{Group, Layouts, Shape};
-use crate::language::DeviceVariant;
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
-    store16, zeros,
+    COLS, ROWS, add_product, dot, empty_operand, lane_col, lane_row, push_result, rows16, store16,
+    zeros,
 };
 use crate::tile::math::round_results_to;
-use crate::tile::ptx::{F4, cp_async_wait, ex2, shared_address};
+use crate::tile::ptx::{F4, cp_async_wait, shared_address};
 
 /// One cube for some neighbouring queries of one head. Needs `Δ`.
 #[allow(clippy::too_many_arguments)]
@@ -184,7 +185,6 @@ impl Rows16 {
         let elements = comptime!(config.elements);
         let key_units = comptime!(config.key_units());
         let value_units = comptime!(config.value_units());
-        let (a, b) = (-self.upper_delta, -self.lower_delta);
         #[unroll]
         for key_block in 0..comptime!(config.block / ROWS) {
             let q = q_rows.operand();
@@ -196,7 +196,7 @@ impl Rows16 {
             #[unroll]
             for part in 0..2usize {
                 let raw = dot(&q, &k, part, F4::new(0.0f32), elements);
-                let d_weight = dot(&d_out, &v, part, cells(a, a, b, b), elements);
+                let d_weight = dot(&d_out, &v, part, F4::new(0.0f32), elements);
                 let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
                 let d_s = self.gradient::<V>(raw, d_weight, first, params, open, config);
                 push_result(&mut d_scores, d_s, elements);
@@ -226,8 +226,20 @@ impl Rows16 {
             let at = Cell { group: self.group, shape: self.shape, query, key };
             let scores = staged::<V>(raw.extract(cell), at, self.scale, params, open, config);
             let lse = if comptime!(cell < 2) { self.upper_lse } else { self.lower_lse };
-            let weight = ex2(fma(scores.modified, factor, -lse));
-            let mut gradient = weight * d_weight.extract(cell);
+            let normaliser = comptime!(V::NORMALISER);
+            let weight = weight_of(scores.modified, factor, -lse, normaliser);
+            let mut d_normalised = d_weight.extract(cell);
+            if comptime!(V::WEIGHS) {
+                d_normalised *= V::weight(at.position(), params);
+            }
+            if comptime!(normaliser != Normaliser::Sigmoid) {
+                d_normalised -=
+                    if comptime!(cell < 2) { self.upper_delta } else { self.lower_delta };
+            }
+            let mut gradient = weight * d_normalised;
+            if comptime!(normaliser == Normaliser::Sigmoid) {
+                gradient *= 1.0f32 - weight;
+            }
             if comptime!(config.score) {
                 let masks = comptime!(config.mask && !open);
                 gradient *= slope::<V>(scores.score, at, params, masks);

@@ -8,10 +8,10 @@ use cubecl::prelude::*;
 use super::block_list::ListLayout;
 use super::stream::{Flow, Own, Stream, bring_keys, first_column, is_open, staged};
 use super::{StreamConfig, row_address, row_address_mut};
-use crate::algorithms::resident::planes::softmax::{normaliser, quad_max, quad_sum};
+use crate::algorithms::resident::planes::softmax::{normaliser_of, quad_max, quad_sum, weights_of};
 use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Layouts, Shape};
-use crate::language::DeviceVariant;
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
     COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
@@ -65,16 +65,24 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     let from = row_address::<F, W>(q, layouts.q, group, group.head, first_row, config);
     q_chip.bring_some(from, layouts.q, shape.queries - first_row, to_keys);
 
+    let row = first_row as u32 + UNIT_POS / 32 * comptime!(ROWS as u32) + lane_row();
     let mut rows_of = Rows16 {
         group,
         shape,
-        first: first_row as u32 + UNIT_POS / 32 * comptime!(ROWS as u32) + lane_row(),
+        first: row,
         scale,
         upper_max: f32::NEG_INFINITY.runtime(),
         lower_max: f32::NEG_INFINITY.runtime(),
         upper_sum: 0.0f32.runtime(),
         lower_sum: 0.0f32.runtime(),
     };
+    if comptime!(V::NORMALISER == Normaliser::Sink) {
+        // The sink is what a row sees first. One of its four lanes counts it.
+        rows_of.upper_max = V::sink(rows_of.cell(0usize, 0u32).position(), &params) * LOG2_E;
+        rows_of.lower_max = V::sink(rows_of.cell(2usize, 0u32).position(), &params) * LOG2_E;
+        rows_of.upper_sum = select(lane_col() == 0, 1.0f32, 0.0f32);
+        rows_of.lower_sum = rows_of.upper_sum;
+    }
     let mut sums = zeros(value_units);
     cp_async_wait();
     sync_cube();
@@ -123,8 +131,13 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
         nth += 1;
     }
 
-    let upper_sum = quad_sum(rows_of.upper_sum);
-    let lower_sum = quad_sum(rows_of.lower_sum);
+    let mut upper_sum = quad_sum(rows_of.upper_sum);
+    let mut lower_sum = quad_sum(rows_of.lower_sum);
+    if comptime!(V::NORMALISER == Normaliser::Sigmoid) {
+        // Nothing is normalised, and the logarithm of 1 is 0.
+        upper_sum = 1.0f32;
+        lower_sum = 1.0f32;
+    }
     let masks = comptime!(config.mask);
     store16(
         &sums,
@@ -133,8 +146,8 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
         q_chip,
         0u32,
         UNIT_POS / 32,
-        normaliser(upper_sum, masks),
-        normaliser(lower_sum, masks),
+        normaliser_of(upper_sum, masks),
+        normaliser_of(lower_sum, masks),
         true,
         config.elements,
     );
@@ -207,25 +220,28 @@ impl Rows16 {
         // exp(x - m) = 2^(x c - m c)
         let factor =
             if comptime!(config.scales_first()) { LOG2_E.runtime() } else { self.scale * LOG2_E };
-        let upper_max = max(self.upper_max, quad_max(upper) * factor);
-        let lower_max = max(self.lower_max, quad_max(lower) * factor);
-        let nothing = comptime!(!open);
-        let (upper, lower) = (shift(upper_max, nothing), shift(lower_max, nothing));
-        let upper_shrink = ex2(self.upper_max - upper);
-        let lower_shrink = ex2(self.lower_max - lower);
-        self.upper_max = upper_max;
-        self.lower_max = lower_max;
-        self.upper_sum *= upper_shrink;
-        self.lower_sum *= lower_shrink;
-        #[unroll]
-        for unit in 0..value_units {
-            let x = sums[unit];
-            sums[unit] = cells(
-                x.extract(0usize) * upper_shrink,
-                x.extract(1usize) * upper_shrink,
-                x.extract(2usize) * lower_shrink,
-                x.extract(3usize) * lower_shrink,
-            );
+        if comptime!(V::NORMALISER != Normaliser::Sigmoid) {
+            let upper_max = max(self.upper_max, quad_max(upper) * factor);
+            let lower_max = max(self.lower_max, quad_max(lower) * factor);
+            let nothing = comptime!(!open);
+            upper = shift(upper_max, nothing);
+            lower = shift(lower_max, nothing);
+            let upper_shrink = ex2(self.upper_max - upper);
+            let lower_shrink = ex2(self.lower_max - lower);
+            self.upper_max = upper_max;
+            self.lower_max = lower_max;
+            self.upper_sum *= upper_shrink;
+            self.lower_sum *= lower_shrink;
+            #[unroll]
+            for unit in 0..value_units {
+                let x = sums[unit];
+                sums[unit] = cells(
+                    x.extract(0usize) * upper_shrink,
+                    x.extract(1usize) * upper_shrink,
+                    x.extract(2usize) * lower_shrink,
+                    x.extract(3usize) * lower_shrink,
+                );
+            }
         }
         #[unroll]
         for key_block in 0..key_blocks {
@@ -233,18 +249,38 @@ impl Rows16 {
             #[unroll]
             for part in 0..2usize {
                 let s = scores[comptime!(2 * key_block + part)];
-                let a = ex2(fma(s.extract(0usize), factor, -upper));
-                let b = ex2(fma(s.extract(1usize), factor, -upper));
-                let c = ex2(fma(s.extract(2usize), factor, -lower));
-                let d = ex2(fma(s.extract(3usize), factor, -lower));
-                self.upper_sum += a + b;
-                self.lower_sum += c + d;
-                push_result(&mut weights, cells(a, b, c, d), elements);
+                let p = weights_of(s, factor, upper, lower, comptime!(V::NORMALISER));
+                self.upper_sum += p.extract(0usize) + p.extract(1usize);
+                self.lower_sum += p.extract(2usize) + p.extract(3usize);
+                let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
+                push_result(&mut weights, self.weighed::<V>(p, first, params), elements);
             }
             let at = comptime!(key_block as u32).runtime();
             let values = rows16(v_chip, 0u32, at, value_units, true, true);
             add_product(sums, 0usize, &weights, &values, elements);
         }
+    }
+
+    /// Normalised weights times what the variant weighs them with.
+    fn weighed<V: DeviceVariant>(&self, weights: F4, col: u32, params: &V::Params) -> F4 {
+        if comptime!(V::WEIGHS) {
+            let mut result = F4::empty();
+            #[unroll]
+            for cell in 0..4usize {
+                let factor = V::weight(self.cell(cell, col).position(), params);
+                result.insert(cell, weights.extract(cell) * factor);
+            }
+            result
+        } else {
+            weights
+        }
+    }
+
+    /// This lane's `cell` of the tile whose first key is `col`.
+    fn cell(&self, #[comptime] cell: usize, col: u32) -> Cell {
+        let query = self.first + comptime!(cell as u32 / 2 * 8);
+        let key = col + lane_col() + comptime!(cell as u32 % 2);
+        Cell { group: self.group, shape: self.shape, query, key }
     }
 
     /// The stages on one tile, whose first key is `col`.
@@ -260,10 +296,7 @@ impl Rows16 {
             let mut modified = F4::empty();
             #[unroll]
             for cell in 0..4usize {
-                let query = self.first + comptime!(cell as u32 / 2 * 8);
-                let key = col + lane_col() + comptime!(cell as u32 % 2);
-                let at = Cell { group: self.group, shape: self.shape, query, key };
-                let x = product.extract(cell);
+                let (at, x) = (self.cell(cell, col), product.extract(cell));
                 let scores = staged::<V>(x, at, self.scale, params, open, config);
                 modified.insert(cell, scores.modified);
             }
