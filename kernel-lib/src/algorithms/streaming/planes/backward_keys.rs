@@ -7,7 +7,7 @@ use core::f32::consts::LOG2_E;
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{Flow, Own, Stream, first_column, is_open, staged};
+use super::stream::{Flow, Own, Stream, delta_in_product, first_column, is_open, staged};
 use super::{StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::weight_of;
 use crate::algorithms::scores::{Cell, slope};
@@ -15,8 +15,8 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, dot, empty_operand, lane_col, lane_row, push_result, rows16, store16,
-    zeros,
+    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
+    store16, zeros,
 };
 use crate::tile::math::round_results_to;
 use crate::tile::ptx::{
@@ -246,6 +246,7 @@ impl Rows16 {
         #[comptime] config: StreamConfig,
     ) {
         let elements = comptime!(config.elements);
+        let in_product = delta_in_product::<V>();
         let key_units = comptime!(config.key_units());
         let value_units = comptime!(config.value_units());
         #[unroll]
@@ -264,7 +265,9 @@ impl Rows16 {
                 let after = comptime!(config.block as u32 + first);
                 let delta = load_shared_pair(numbers + (lane_col() + after) * 4);
                 let raw = dot(&k, &q, part, F4::new(0.0f32), elements);
-                let d_weight = dot(&v, &d_out, part, F4::new(0.0f32), elements);
+                let (a, b) = (-delta.extract(0usize), -delta.extract(1usize));
+                let start = if comptime!(in_product) { cells(a, b, a, b) } else { F4::new(0.0f32) };
+                let d_weight = dot(&v, &d_out, part, start, elements);
                 let (p, d_s) = self.gradient::<V>(
                     raw,
                     d_weight,
@@ -322,7 +325,7 @@ impl Rows16 {
                 d_normalised *= by;
                 weighed *= by;
             }
-            if comptime!(normaliser != Normaliser::Sigmoid) {
+            if comptime!(V::WEIGHS && normaliser != Normaliser::Sigmoid) {
                 d_normalised -= delta.extract(comptime!(cell % 2));
             }
             let mut gradient = weight * d_normalised;

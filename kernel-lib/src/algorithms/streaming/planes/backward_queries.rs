@@ -6,7 +6,9 @@ use core::f32::consts::LOG2_E;
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{Flow, Own, Stream, bring_keys, first_column, is_open, staged};
+use super::stream::{
+    Flow, Own, Stream, bring_keys, delta_in_product, first_column, is_open, staged,
+};
 use super::{StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::weight_of;
 use crate::algorithms::scores::{Cell, slope};
@@ -14,8 +16,8 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, dot, empty_operand, lane_col, lane_row, push_result, rows16, store16,
-    zeros,
+    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
+    store16, zeros,
 };
 use crate::tile::math::round_results_to;
 use crate::tile::ptx::{F4, cp_async_wait, shared_address};
@@ -183,6 +185,7 @@ impl Rows16 {
         #[comptime] config: StreamConfig,
     ) {
         let elements = comptime!(config.elements);
+        let in_product = delta_in_product::<V>();
         let key_units = comptime!(config.key_units());
         let value_units = comptime!(config.value_units());
         #[unroll]
@@ -196,7 +199,9 @@ impl Rows16 {
             #[unroll]
             for part in 0..2usize {
                 let raw = dot(&q, &k, part, F4::new(0.0f32), elements);
-                let d_weight = dot(&d_out, &v, part, F4::new(0.0f32), elements);
+                let (a, b) = (-self.upper_delta, -self.lower_delta);
+                let start = if comptime!(in_product) { cells(a, a, b, b) } else { F4::new(0.0f32) };
+                let d_weight = dot(&d_out, &v, part, start, elements);
                 let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
                 let d_s = self.gradient::<V>(raw, d_weight, first, params, open, config);
                 push_result(&mut d_scores, d_s, elements);
@@ -232,7 +237,7 @@ impl Rows16 {
             if comptime!(V::WEIGHS) {
                 d_normalised *= V::weight(at.position(), params);
             }
-            if comptime!(normaliser != Normaliser::Sigmoid) {
+            if comptime!(V::WEIGHS && normaliser != Normaliser::Sigmoid) {
                 d_normalised -=
                     if comptime!(cell < 2) { self.upper_delta } else { self.lower_delta };
             }

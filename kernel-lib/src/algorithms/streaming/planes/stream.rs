@@ -6,7 +6,7 @@ use super::block_list::ListLayout;
 use super::{StreamConfig, row_address};
 use crate::algorithms::scores::{Cell, modified};
 use crate::algorithms::{Group, Layouts, Shape};
-use crate::language::DeviceVariant;
+use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, ChipShape};
 use crate::tile::fragment::rows16;
 
@@ -92,6 +92,13 @@ pub fn staged<V: DeviceVariant>(
         result = select((cell.key as usize) < cell.shape.keys, result, f32::NEG_INFINITY);
     }
     Staged { score, modified: result }
+}
+
+/// Whether `Δ` is subtracted by the product that gives `dP`, whose sums start from it: it is, where
+/// nothing else happens to `dP` before.
+#[cube]
+pub fn delta_in_product<V: DeviceVariant>() -> comptime_type!(bool) {
+    comptime!(V::NORMALISER != Normaliser::Sigmoid && !V::WEIGHS)
 }
 
 /// Where the two matrices that flow past lie on chip, at each stage.
