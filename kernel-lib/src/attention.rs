@@ -1,10 +1,11 @@
 //! The host API: attention on strided device tensors.
 
 use cubecl::client::Client;
+use cubecl::server::Handle;
 
 use crate::algorithms::launch;
 use crate::device::Device;
-use crate::language::{AnyVariant, ExampleSizes, check_tables};
+use crate::language::{AnyVariant, ExampleSizes, LearnedParam, check_tables};
 use crate::table::{self, Answer};
 use crate::{AttentionError, DType, Pass, Plan, Problem, Strided};
 
@@ -36,7 +37,7 @@ pub struct AttentionOutput {
     pub scores: Option<Strided>,
 }
 
-/// Gradients of q, k and v, each laid out in memory as its tensor is.
+/// Gradients of q, k and v, each laid out in memory as its tensor is, and of what is learned.
 #[derive(Clone, Debug)]
 pub struct AttentionGradients {
     /// Gradient of the queries.
@@ -45,6 +46,18 @@ pub struct AttentionGradients {
     pub k: Strided,
     /// Gradient of the values, summed likewise.
     pub v: Strided,
+    /// Gradients of the learned parameters, as [`Variant::learned`](crate::language::Variant::learned)
+    /// lists them.
+    pub learned: Vec<LearnedGradient>,
+}
+
+/// The gradient of a learned parameter.
+#[derive(Clone, Debug)]
+pub struct LearnedGradient {
+    /// The parameter.
+    pub param: LearnedParam,
+    /// `f32`, contiguous, of the parameter's shape.
+    pub values: Handle,
 }
 
 /// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps.
@@ -98,7 +111,8 @@ pub fn attention(
     Ok(output)
 }
 
-/// Gradients of q, k and v, given the forward pass's output and the gradient of `out`.
+/// Gradients of q, k and v and of the variant's learned parameters, given the forward pass's output
+/// and the gradient of `out`.
 ///
 /// The same inputs always give the same bits: every gradient is summed by one owner, in one order.
 ///
@@ -132,13 +146,20 @@ pub fn attention_backward(
         q: Strided::empty_like(client, q, q.shape),
         k: Strided::empty_like(client, k, k.shape),
         v: Strided::empty_like(client, v, v.shape),
+        learned: Vec::new(),
     };
+    let params = variant.learned();
+    let mut learned: Vec<Strided> = params
+        .iter()
+        .map(|param| Strided::empty(client, [1, 1, 1, param.len()], DType::F32))
+        .collect();
     if q.is_empty() {
         // Without a query, keys and values had no part in anything.
-        for tensor in [&mut gradients.k, &mut gradients.v] {
+        for tensor in [&mut gradients.k, &mut gradients.v].into_iter().chain(&mut learned) {
             let zeros = vec![0; tensor.handle.size_in_used() as usize];
             tensor.handle = client.create_from_slice(&zeros);
         }
+        gradients.learned = of_params(params, learned);
         return Ok(gradients);
     }
     check_tables(client, &variant, &ExampleSizes::from(&problem))?;
@@ -156,10 +177,21 @@ pub fn attention_backward(
         lse: &output.lse,
         scores: output.scores.as_ref().filter(|_| options.save_scores),
     };
-    let outputs =
-        launch::Gradients { d_out, d_q: &gradients.q, d_k: &gradients.k, d_v: &gradients.v };
+    let outputs = launch::Gradients {
+        d_out,
+        d_q: &gradients.q,
+        d_k: &gradients.k,
+        d_v: &gradients.v,
+        learned: &learned,
+    };
     variant.launch_backward(&call, &outputs);
+    gradients.learned = of_params(params, learned);
     Ok(gradients)
+}
+
+fn of_params(params: Vec<LearnedParam>, values: Vec<Strided>) -> Vec<LearnedGradient> {
+    let gradients = params.into_iter().zip(values);
+    gradients.map(|(param, values)| LearnedGradient { param, values: values.handle }).collect()
 }
 
 /// The problem that a call poses, once its arguments are found to fit.

@@ -70,8 +70,8 @@ mod tile;
 pub mod variants;
 
 pub use attention::{
-    AttentionGradients, AttentionOptions, AttentionOutput, MAX_HEAD_DIM, attention,
-    attention_backward, problem,
+    AttentionGradients, AttentionOptions, AttentionOutput, LearnedGradient, MAX_HEAD_DIM,
+    attention, attention_backward, problem,
 };
 pub use device::{Device, DeviceError, DeviceKind, check_cuda_compiler, open_device};
 pub use dtype::DType;

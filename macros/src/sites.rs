@@ -51,10 +51,19 @@ impl Along {
 pub struct Site {
     /// The parameter, by its place.
     pub parameter: usize,
-    /// What each index changes with.
-    pub along: Vec<Along>,
+    /// What is known of each index.
+    pub dimensions: Vec<Dimension>,
     /// The indices, as results of a function of the position and the parameters.
     pub index: Function,
+}
+
+/// One index of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dimension {
+    /// What it changes with.
+    pub along: Along,
+    /// The field of the position that it is, if it is one as it stands.
+    pub exactly: Option<&'static str>,
 }
 
 /// Where a function reads its tables.
@@ -96,7 +105,11 @@ pub fn find(function: &mut Function, parameters: &[Parameter]) -> Sites {
     let along = along(function);
     let learned = sites.iter().map(|site| Site {
         parameter: site.parameter,
-        along: site.indices().iter().map(|&index| of_operand(&along, index)).collect(),
+        dimensions: site
+            .indices()
+            .iter()
+            .map(|&index| dimension(function, &along, index))
+            .collect(),
         index: flat.function(function, site.indices().to_vec()),
     });
     let learned = learned.collect();
@@ -111,6 +124,14 @@ pub fn find(function: &mut Function, parameters: &[Parameter]) -> Sites {
     let reads = flat.function(function, results);
     let deciding = tables_read(&reads);
     Sites { learned, reads, places, deciding }
+}
+
+fn dimension(function: &Function, along: &HashMap<Value, Along>, index: Operand) -> Dimension {
+    let field = |&(input, value): &(Input, Value)| match input {
+        Input::Field(name) if Operand::Value(value) == index => Some(name),
+        _ => None,
+    };
+    Dimension { along: of_operand(along, index), exactly: function.inputs.iter().find_map(field) }
 }
 
 /// The parameters, by their places, that a function reads from memory.
@@ -343,6 +364,22 @@ mod tests {
         let score = Operand::Value(score.expect("the score is an input").1);
         let sum = Op::Binary(Binary::Add, Operand::F32(3.0), score);
         assert!(matches!(&table.statements[..], [Statement::Let { op, .. }] if *op == sum));
+    }
+
+    #[test]
+    fn an_index_that_is_a_coordinate_is_known_as_one() {
+        let (_, _, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, #[learned] bias: Table) -> f32 {
+                let own = at.head / 2;
+                let same = at.key;
+                score + bias[(at.batch, own, same, at.keys)]
+            }
+        });
+        let exactly: Vec<_> = sites.learned[0].dimensions.iter().map(|one| one.exactly).collect();
+        assert_eq!(exactly, [Some("batch"), None, Some("key"), Some("keys")]);
+        let head = Along { head: true, ..Along::default() };
+        assert_eq!(sites.learned[0].dimensions[1].along, head);
+        assert_eq!(sites.learned[0].dimensions[3].along, Along::default());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
+use super::learned::launch as learned;
 use super::resident::planes::{backward::plane_backward, forward::plane_forward};
 use super::resident::{backward::resident_backward, forward::resident_forward};
 use super::streaming::{
@@ -102,6 +103,8 @@ pub struct Gradients<'a> {
     pub d_q: &'a Strided,
     pub d_k: &'a Strided,
     pub d_v: &'a Strided,
+    /// Of each learned parameter of the variant, in its order: `f32`, contiguous.
+    pub learned: &'a [Strided],
 }
 
 impl Call<'_> {
@@ -249,7 +252,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
 /// Queues the backward pass.
 pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
     let problem = &call.problem;
-    let Gradients { d_out, d_q, d_k, d_v } = *gradients;
+    let Gradients { d_out, d_q, d_k, d_v, .. } = *gradients;
     let others = [d_out, d_q, d_k, d_v];
     let (address, vector) = (call.address_type(&others), call.vector(&others));
     let delta = || {
@@ -364,4 +367,5 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
             );
         }
     }
+    learned::backward(variant, call, gradients);
 }

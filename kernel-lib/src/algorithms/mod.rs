@@ -8,6 +8,7 @@
 
 pub(crate) mod gradient;
 pub(crate) mod launch;
+pub(crate) mod learned;
 pub(crate) mod resident;
 pub(crate) mod scores;
 pub(crate) mod softmax;

@@ -9,8 +9,8 @@ use super::tolerance::{Magnitudes, allowed, allowed_f32, allowed_lse, distance};
 use crate::device::Device;
 use crate::reference::{self, HostTensor};
 use crate::{
-    AttentionError, AttentionOptions, DType, Pass, Plan, Strided, attention, attention_backward,
-    problem, table,
+    AttentionError, AttentionOptions, DType, LearnedGradient, Pass, Plan, Strided, attention,
+    attention_backward, problem, table,
 };
 
 /// What came of a case.
@@ -23,18 +23,45 @@ pub(super) struct Outcome {
     pub failure: Option<String>,
 }
 
+/// What a run computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quantity {
+    Out,
+    Lse,
+    Scores,
+    DQ,
+    DK,
+    DV,
+    /// A learned parameter's gradient, by its place among them and the parameter's name.
+    Learned(usize, &'static str),
+}
+
+impl Quantity {
+    fn name(self) -> &'static str {
+        match self {
+            Quantity::Out => "out",
+            Quantity::Lse => "lse",
+            Quantity::Scores => "scores",
+            Quantity::DQ => "dq",
+            Quantity::DK => "dk",
+            Quantity::DV => "dv",
+            Quantity::Learned(_, name) => name,
+        }
+    }
+}
+
 /// A result and what it must be.
 struct Comparison {
-    name: &'static str,
+    quantity: Quantity,
     got: HostTensor,
     reference: HostTensor,
     allowed: f64,
 }
 
-/// Results of a run by name, as numbers.
-type Results = Vec<(&'static str, HostTensor)>;
+/// Results of a run, as numbers.
+type Results = Vec<(Quantity, HostTensor)>;
 /// All bits of a run's results.
-type Bits = Vec<(&'static str, Vec<u8>)>;
+type Bits = Vec<(Quantity, Vec<u8>)>;
 
 /// Runs a case twice and compares it with the reference and with itself.
 pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionError> {
@@ -70,20 +97,25 @@ pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionEr
         soil(client, &sizes);
         let gradients =
             attention_backward(client, q, k, v, &output, d_out, &case.variant, &backward)?;
-        let mut results: Vec<(&'static str, &Strided)> = vec![
-            ("out", &output.out),
-            ("lse", &output.lse),
-            ("dq", &gradients.q),
-            ("dk", &gradients.k),
-            ("dv", &gradients.v),
+        let mut results = vec![
+            (Quantity::Out, output.out),
+            (Quantity::Lse, output.lse),
+            (Quantity::DQ, gradients.q),
+            (Quantity::DK, gradients.k),
+            (Quantity::DV, gradients.v),
         ];
-        results.extend(output.scores.as_ref().map(|scores| ("scores", scores)));
+        results.extend(output.scores.map(|scores| (Quantity::Scores, scores)));
+        let learned = gradients.learned.into_iter().enumerate();
+        results.extend(learned.map(|(nth, LearnedGradient { param, values })| {
+            let values = Strided::contiguous(values, [1, 1, 1, param.len()], DType::F32);
+            (Quantity::Learned(nth, param.name), values)
+        }));
         let mut tensors = Vec::new();
         let mut bits = Vec::new();
-        for (name, tensor) in results {
-            let (host, raw) = download(client, tensor, name)?;
-            tensors.push((name, host));
-            bits.push((name, raw));
+        for (quantity, tensor) in results {
+            let (host, raw) = download(client, &tensor, quantity.name())?;
+            tensors.push((quantity, host));
+            bits.push((quantity, raw));
         }
         Ok((tensors, bits))
     };
@@ -93,21 +125,22 @@ pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionEr
     let mut failures = Vec::new();
     let mut worst = 0.0_f64;
     for comparison in compare(case, &inputs, results) {
-        let Comparison { name, got, reference, allowed } = comparison;
+        let Comparison { quantity, got, reference, allowed } = comparison;
         let distance = distance(&got, &reference);
         let ratio = if distance == 0.0 { 0.0 } else { distance / allowed };
         worst = worst.max(ratio);
         if ratio > 1.0 {
             failures.push(format!(
-                "{name} differs by {distance:.3e}, allowed {allowed:.3e}, largest {:.3e}{}",
+                "{} differs by {distance:.3e}, allowed {allowed:.3e}, largest {:.3e}{}",
+                quantity.name(),
                 reference.max_abs(),
                 first_difference(&got, &reference, allowed),
             ));
         }
     }
-    for ((name, first), (_, second)) in bits.iter().zip(&again) {
+    for ((quantity, first), (_, second)) in bits.iter().zip(&again) {
         if first != second {
-            failures.push(format!("{name}: a second run gave other bits"));
+            failures.push(format!("{}: a second run gave other bits", quantity.name()));
         }
     }
     let failure = (!failures.is_empty()).then(|| failures.join("; "));
@@ -126,31 +159,44 @@ fn compare(case: &Case, inputs: &Inputs, results: Results) -> Vec<Comparison> {
     let like_math = |reference: &HostTensor, math: Option<&HostTensor>, magnitude| {
         allowed(reference, math.unwrap_or(reference), magnitude, case.dtype)
     };
+    let math_out = math.as_ref().map(|(out, _)| out);
     let math_gradients = math.as_ref().map(|(_, gradients)| gradients);
-    let compare = |(name, got): (&'static str, HostTensor)| {
-        let (reference, allowed) = match name {
-            "out" => {
-                let math = math.as_ref().map(|(out, _)| out);
-                (&forward.out, like_math(&forward.out, math, magnitudes.out))
+    let compare = |(quantity, got): (Quantity, HostTensor)| {
+        let (reference, allowed) = match quantity {
+            Quantity::Out => {
+                let allowed = like_math(&forward.out, math_out, magnitudes.out);
+                (forward.out.clone(), allowed)
             }
-            "lse" => (&forward.lse, allowed_lse(&forward.lse, case.dtype)),
-            "scores" => (&forward.scores, allowed_f32(&forward.scores, magnitudes.scores)),
-            "dq" => {
+            Quantity::Lse => (forward.lse.clone(), allowed_lse(&forward.lse, case.dtype)),
+            Quantity::Scores => {
+                (forward.scores.clone(), allowed_f32(&forward.scores, magnitudes.scores))
+            }
+            Quantity::DQ => {
                 let math = math_gradients.map(|gradients| &gradients.q);
-                (&gradients.q, like_math(&gradients.q, math, magnitudes.q))
+                (gradients.q.clone(), like_math(&gradients.q, math, magnitudes.q))
             }
-            "dk" => {
+            Quantity::DK => {
                 let math = math_gradients.map(|gradients| &gradients.k);
-                (&gradients.k, like_math(&gradients.k, math, magnitudes.k))
+                (gradients.k.clone(), like_math(&gradients.k, math, magnitudes.k))
             }
-            _ => {
+            Quantity::DV => {
                 let math = math_gradients.map(|gradients| &gradients.v);
-                (&gradients.v, like_math(&gradients.v, math, magnitudes.v))
+                (gradients.v.clone(), like_math(&gradients.v, math, magnitudes.v))
+            }
+            Quantity::Learned(nth, _) => {
+                let reference = as_tensor(&gradients.learned[nth]);
+                let math = math_gradients.map(|gradients| as_tensor(&gradients.learned[nth]));
+                let allowed = like_math(&reference, math.as_ref(), magnitudes.learned[nth]);
+                (reference, allowed)
             }
         };
-        Comparison { name, got, reference: reference.clone(), allowed }
+        Comparison { quantity, got, reference, allowed }
     };
     results.into_iter().map(compare).collect()
+}
+
+fn as_tensor(gradient: &reference::LearnedGradient) -> HostTensor {
+    HostTensor { shape: [1, 1, 1, gradient.data.len()], data: gradient.data.clone() }
 }
 
 /// Where a result first is too far off, and how many of its elements are.

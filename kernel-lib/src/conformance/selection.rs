@@ -11,9 +11,12 @@ use std::collections::BTreeSet;
 use super::Level;
 use super::case::{Case, Layout, PlanPick, Size};
 use crate::device::Device;
-use crate::language::{AnyVariant, Variant as _, registered};
+use crate::language::{AnyVariant, Table, Variant as _, registered};
 use crate::random::Random;
-use crate::variants::{alibi, causal, dilated, sliding_window, softcap, softmax};
+use crate::variants::{
+    alibi, causal, dilated, per_head_scale, relative_bias, sliding_window, softcap, softmax,
+    temperature,
+};
 use crate::{DType, Lowering, Pass, Plan, Problem};
 
 /// Queries and keys: single ones, PatchTST's, powers of two and their neighbours, unequal ones,
@@ -108,7 +111,10 @@ fn variants(level: Level) -> Vec<Case> {
             softcap(2.0).and(causal()).into(),
             alibi(4).and(sliding_window(9)).and(causal()).into(),
             softcap(3.0).and(alibi(4)).into(),
+            temperature(1.3).and(per_head_scale(random_table(&[size.heads]))).and(causal()).into(),
         ]);
+        let bias = random_table(&[size.heads, size.queries + size.keys - 1]);
+        subjects.push(relative_bias(bias).and(softcap(2.0)).and(sliding_window(20)).into());
         for variant in subjects {
             cases.push(Case {
                 variant,
@@ -123,6 +129,12 @@ fn variants(level: Level) -> Vec<Case> {
         }
     }
     cases
+}
+
+fn random_table(shape: &[usize]) -> Table {
+    let mut random = Random::new(17);
+    let values = (0..shape.iter().product()).map(|_| random.normal() as f32).collect();
+    Table::new(shape, values).expect("as many values as the shape has elements")
 }
 
 /// Short sequences on tensor cores: every length with every dimension, since each pair has ragged

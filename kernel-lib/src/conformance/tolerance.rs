@@ -6,6 +6,7 @@
 //! - **f32**: `max|x - ref| <= 1e-5 · max|ref|`. Where the terms of the sums cancel, so that
 //!   `max|ref|` says nothing about rounding (the gradient of q with a single key is exactly 0),
 //!   `1e-6 · m` is allowed instead if that is more, `m` the largest sum of the terms' magnitudes.
+//!   The gradients of learned parameters follow it too; they are `f32` whatever the tensors are.
 //! - **f16 and bf16**: `max|x - ref| <= 2 · max|math - ref| + ulp(max|ref|)`, `math` the same
 //!   computation in PyTorch's math back end at that element type; or again `1e-6 · m`.
 //! - **saved scores** are `f32` whatever the element type and follow its rule.
@@ -17,7 +18,7 @@
 use super::tensors::Inputs;
 use crate::DType;
 use crate::language::AnyVariant;
-use crate::reference::{HostTensor, for_each_row};
+use crate::reference::{HostTensor, LearnedGradient, for_each_row};
 
 /// Of the largest magnitude in the reference.
 const RELATIVE_F32: f64 = 1e-5;
@@ -39,13 +40,15 @@ pub(super) fn distance(x: &HostTensor, reference: &HostTensor) -> f64 {
 }
 
 /// For each tensor, the largest sum of the magnitudes of the terms that make an element.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Magnitudes {
     pub scores: f64,
     pub out: f64,
     pub q: f64,
     pub k: f64,
     pub v: f64,
+    /// Of each learned parameter.
+    pub learned: Vec<f64>,
 }
 
 impl Magnitudes {
@@ -57,6 +60,7 @@ impl Magnitudes {
         let mut d_q = HostTensor::zeros(q.shape);
         let mut d_k = HostTensor::zeros(k.shape);
         let mut d_v = HostTensor::zeros(v.shape);
+        let mut learned = LearnedGradient::zeros(variant);
         for_each_row(q, k, variant, scale, |row, kv| {
             let (weights, _) = row.weights();
             let (b, h, i) = (row.batch, row.head, row.query);
@@ -79,18 +83,27 @@ impl Magnitudes {
                         weights[key] * row.factor(key) * d_out.at([b, h, i, d]).abs();
                 }
                 let at = row.position(key);
-                let slope = match variant.keep(&at) {
-                    true => variant.score_grad(row.scores[key], &at),
-                    false => 0.0,
-                };
-                let d_score = (weights[key] * (d_weights[key] + mean) * slope * scale).abs();
+                if !variant.keep(&at) {
+                    continue;
+                }
+                let d_modified = weights[key] * (d_weights[key] + mean);
+                for LearnedGradient { param, data } in &mut learned {
+                    for site in &param.sites {
+                        let slope = variant.learned_grad(row.scores[key], &at, site.site);
+                        data[variant.learned_index(&at, site.site)] += (d_modified * slope).abs();
+                    }
+                }
+                let slope = variant.score_grad(row.scores[key], &at);
+                let d_score = (d_modified * slope * scale).abs();
                 for d in 0..dim {
                     *d_q.at_mut([b, h, i, d]) += d_score * k.at([b, kv, key, d]).abs();
                     *d_k.at_mut([b, kv, key, d]) += d_score * q.at([b, h, i, d]).abs();
                 }
             }
         });
-        Self { q: d_q.max_abs(), k: d_k.max_abs(), v: d_v.max_abs(), ..most }
+        let largest = |gradient: LearnedGradient| gradient.data.into_iter().fold(0.0, f64::max);
+        let learned = learned.into_iter().map(largest).collect();
+        Self { q: d_q.max_abs(), k: d_k.max_abs(), v: d_v.max_abs(), learned, ..most }
     }
 }
 

@@ -170,7 +170,12 @@ pub fn cuda_sources(
         Pass::Forward => variant.launch_forward(&call),
         Pass::Backward => {
             // Gradients lie as their tensors do.
-            let gradients = Gradients { d_out: &out, d_q: &q, d_k: &k, d_v: &v };
+            let learned: Vec<Strided> = variant
+                .learned()
+                .iter()
+                .map(|param| Recorder::tensor([1, 1, 1, param.len()], DType::F32))
+                .collect();
+            let gradients = Gradients { d_out: &out, d_q: &q, d_k: &k, d_v: &v, learned: &learned };
             variant.launch_backward(&call, &gradients);
         }
     }

@@ -18,8 +18,9 @@ pub use registry::{
 };
 pub(crate) use table::check as check_tables;
 pub use table::{
-    Along, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam, LearnedSite,
-    MAX_TABLE_RANK, Table, TableElement, TableError, TableParam, TableRead, from_zero,
+    Along, Coordinate, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam,
+    LearnedSite, MAX_TABLE_RANK, SiteDimension, Table, TableElement, TableError, TableParam,
+    TableRead, from_zero,
 };
 pub use variant::{
     DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Normaliser, Stages, Variant,

@@ -129,6 +129,46 @@ impl<R: Size> Tile<R> {
         }
     }
 
+    /// `self[:, j] += Σ_d a[row + :][d] · b[col + j][d]`, `len` long: as [`dot`](Tile::dot), of rows
+    /// that are used for one tile only and are never held.
+    #[allow(clippy::too_many_arguments)]
+    pub fn add_dot_of_rows<E: Float, W: Size>(
+        &mut self,
+        a: &[Vector<E, W>],
+        a_rows: Rows,
+        row: usize,
+        b: &[Vector<E, W>],
+        b_rows: Rows,
+        col: usize,
+        #[comptime] len: usize,
+    ) {
+        let lanes = R::value();
+        let width = W::value();
+        for chunk in 0..comptime!(len / width).runtime() {
+            let mut columns = Array::<Vector<f32, R>>::new(width);
+            #[unroll]
+            for lane in 0..lanes {
+                let read = widen::<E, W>(a[a_rows.at(row + lane, chunk)]);
+                #[unroll]
+                for w in 0..width {
+                    let mut column = columns[w];
+                    column.insert(lane, read.extract(w));
+                    columns[w] = column;
+                }
+            }
+            #[unroll(self.unroll)]
+            for j in 0..self.cols {
+                let read = widen::<E, W>(b[b_rows.at(col + j, chunk)]);
+                let mut sum = self.cells[j];
+                #[unroll]
+                for w in 0..width {
+                    sum = fma(columns[w], Vector::new(read.extract(w)), sum);
+                }
+                self.cells[j] = sum;
+            }
+        }
+    }
+
     /// `self[:, d] += Σ_j weights[:, j] · rows[first + j][d]`: a product with a matrix.
     pub fn add_product<E: Float, W: Size>(
         &mut self,

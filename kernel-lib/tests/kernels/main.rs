@@ -3,6 +3,7 @@
 mod conformance;
 #[cfg(feature = "cuda")]
 mod cuda_source;
+mod learned;
 mod oracle;
 mod plans;
 mod support;

@@ -11,7 +11,7 @@ use crate::differentiate::differentiate;
 use crate::example::Example;
 use crate::ir::{Function, Input, Operand, Type};
 use crate::signature::{Kind, Parameter, Signature};
-use crate::sites::{Along, Site, Sites};
+use crate::sites::{Along, Dimension, Site, Sites};
 
 fn element(parameter: &Parameter) -> TokenStream {
     format_ident!("{}", parameter.ty.name()).to_token_stream()
@@ -225,15 +225,13 @@ fn learned(
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
         let own = sites.learned.iter().enumerate().filter(|(_, site)| site.parameter == place);
         let own = own.map(|(number, site)| {
-            let dimensions = site.along.iter().map(along);
+            let dimensions = site.dimensions.iter().map(dimension);
             quote! {
-                ::tilewright::language::LearnedSite {
-                    site: #number,
-                    along: ::tilewright::language::Along::of_index(
-                        self.#name.shape(),
-                        &[#(#dimensions),*],
-                    ),
-                }
+                ::tilewright::language::LearnedSite::new(
+                    #number,
+                    self.#name.shape(),
+                    ::std::vec![#(#dimensions),*],
+                )
             }
         });
         quote! {
@@ -275,9 +273,30 @@ fn learned(
     }
 }
 
-fn along(along: &Along) -> TokenStream {
-    let Along { batch, head, query, key, .. } = along;
+fn dimension(dimension: &Dimension) -> TokenStream {
+    let Along { batch, head, query, key, .. } = dimension.along;
+    let coordinate = match dimension.exactly {
+        Some("batch") => Some(quote!(Batch)),
+        Some("head") => Some(quote!(Head)),
+        Some("query") => Some(quote!(Query)),
+        Some("key") => Some(quote!(Key)),
+        _ => None,
+    };
+    let exactly = match coordinate {
+        Some(name) => quote! {
+            ::core::option::Option::Some(::tilewright::language::Coordinate::#name)
+        },
+        None => quote!(::core::option::Option::None),
+    };
     quote! {
-        ::tilewright::language::Along { batch: #batch, head: #head, query: #query, key: #key }
+        ::tilewright::language::SiteDimension {
+            along: ::tilewright::language::Along {
+                batch: #batch,
+                head: #head,
+                query: #query,
+                key: #key,
+            },
+            exactly: #exactly,
+        }
     }
 }

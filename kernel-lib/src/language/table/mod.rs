@@ -12,7 +12,9 @@ pub use host::{Table, TableElement, TableError};
 pub use learned::Learned;
 pub(crate) use range::{check, needed};
 
-pub use places::{Along, LearnedParam, LearnedSite, TableParam, TableRead};
+pub use places::{
+    Along, Coordinate, LearnedParam, LearnedSite, SiteDimension, TableParam, TableRead,
+};
 
 /// The most dimensions of a table.
 pub const MAX_TABLE_RANK: usize = 4;

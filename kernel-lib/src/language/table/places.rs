@@ -58,7 +58,7 @@ impl LearnedParam {
 }
 
 /// One place of a function that reads a learned parameter. Equal indices share a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LearnedSite {
     /// Its number in the variant, below
     /// [`DeviceVariant::LEARNED_SITES`](crate::language::DeviceVariant::LEARNED_SITES).
@@ -66,6 +66,46 @@ pub struct LearnedSite {
     /// What the index changes with: over the others, gradients may be summed before they are added
     /// to the parameter's.
     pub along: Along,
+    /// What is known of the index in each dimension of the parameter; none of a learned number.
+    pub dimensions: Vec<SiteDimension>,
+}
+
+impl LearnedSite {
+    /// A site that reads a parameter of this shape. A dimension of size 1 is the same for every
+    /// index: nothing is known of it but that.
+    pub fn new(site: usize, shape: &[usize], mut dimensions: Vec<SiteDimension>) -> Self {
+        let mut along = Along::default();
+        for (dimension, &size) in dimensions.iter_mut().zip(shape) {
+            if size == 1 {
+                *dimension = SiteDimension::default();
+            }
+            along = along.union(dimension.along);
+        }
+        Self { site, along, dimensions }
+    }
+}
+
+/// The index of a site in one dimension of its parameter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SiteDimension {
+    /// What it changes with.
+    pub along: Along,
+    /// What it is, if it is a coordinate of the position and nothing else: different coordinates
+    /// then mean different elements, as far as the dimension reaches.
+    pub exactly: Option<Coordinate>,
+}
+
+/// A coordinate of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coordinate {
+    /// The sequence.
+    Batch,
+    /// The query head.
+    Head,
+    /// The query.
+    Query,
+    /// The key.
+    Key,
 }
 
 /// Parts of a position that something depends on.
@@ -82,15 +122,13 @@ pub struct Along {
 }
 
 impl Along {
-    /// What an index changes with, given that of each dimension of a table of this shape: a
-    /// dimension of size 1 is the same for every index.
-    pub fn of_index(shape: &[usize], dimensions: &[Along]) -> Self {
-        let moving = shape.iter().zip(dimensions).filter(|(size, _)| **size > 1);
-        moving.fold(Self::default(), |all, (_, one)| Self {
-            batch: all.batch || one.batch,
-            head: all.head || one.head,
-            query: all.query || one.query,
-            key: all.key || one.key,
-        })
+    /// What two things depend on between them.
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            batch: self.batch || other.batch,
+            head: self.head || other.head,
+            query: self.query || other.query,
+            key: self.key || other.key,
+        }
     }
 }

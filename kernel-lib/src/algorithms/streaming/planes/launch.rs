@@ -113,7 +113,7 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
 /// Queues the backward pass.
 pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
     let problem = &call.problem;
-    let Gradients { d_out, d_q, d_k, d_v } = *gradients;
+    let Gradients { d_out, d_q, d_k, d_v, .. } = *gradients;
     let others = [d_out, d_q, d_k, d_v];
     let config = call.stream_config(&others);
     let delta = call.target.empty([problem.batch, problem.heads, problem.seq_q, 1], DType::F32);

@@ -1,0 +1,288 @@
+//! From a checked call to the launches of gradients of learned parameters.
+
+use cubecl::prelude::*;
+
+use super::cells::{CellsConfig, learned_cells};
+use super::scatter::{ScatterConfig, scatter_cells};
+use super::sums::{GatheringLaunch, clear, fold_sums, gather_sums};
+use super::work::{Limits, PartSizes, Route, Work};
+use super::{PartLaunch, SubTableLaunch};
+#[cfg(feature = "cuda")]
+use crate::algorithms::launch::Target;
+use crate::algorithms::launch::{Call, Gradients, buffer, layout, run};
+use crate::algorithms::streaming::planes::delta::row_products;
+use crate::language::{LaunchTarget, LearnedSite, Variant};
+use crate::tile::exp::Exp2;
+use crate::{DType, Strided};
+
+/// Units of a cube.
+const UNITS: usize = 128;
+/// Partial sums that one unit adds up at a time.
+const TOGETHER: usize = 32;
+/// Elements of the tables of a cube that lie on chip at most: 32 KiB.
+const ON_CHIP: usize = 1 << 13;
+/// Planes of a cube at most.
+const PLANES: usize = 4;
+
+/// Queues the gradients of the learned parameters, if there are any.
+pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
+    backward_within(variant, call, gradients, Limits::of(&call.device));
+}
+
+/// The same, so much at a time.
+pub fn backward_within<V: Variant>(
+    variant: &V,
+    call: &Call<'_>,
+    gradients: &Gradients<'_>,
+    limits: Limits,
+) {
+    let params = variant.learned();
+    if params.is_empty() {
+        return;
+    }
+    let delta = call.delta(gradients.d_out);
+    for (param, gradient) in params.iter().zip(gradients.learned) {
+        call.clear(gradient);
+        for site in &param.sites {
+            let work = Work::new(site, &param.shape, &call.problem, limits);
+            let of_site =
+                OfSite { variant, call, work, site, d_out: gradients.d_out, delta: &delta };
+            for part in work.parts() {
+                let (sums, pieces) = of_site.sums(&part);
+                of_site.gather(&part, &sums, pieces, gradient);
+            }
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Cubes and their units for so many tasks. On a CPU one cube, whose units take them in turn.
+    fn spread(&self, tasks: usize) -> (CubeCount, CubeDim) {
+        let (cubes, units) = match self.device.is_cpu() {
+            true => (1, self.device.units),
+            false => (tasks.div_ceil(UNITS), UNITS),
+        };
+        (CubeCount::new_1d(cubes as u32), CubeDim::new_1d(units as u32))
+    }
+
+    fn numbers(&self, len: usize) -> Strided {
+        self.target.empty([1, 1, 1, len], DType::F32)
+    }
+
+    /// `Δ` of every row.
+    fn delta(&self, d_out: &Strided) -> Strided {
+        let problem = &self.problem;
+        let delta = self.target.empty([problem.batch, problem.heads, problem.seq_q, 1], DType::F32);
+        let units = if self.device.is_cpu() { self.device.units } else { UNITS };
+        run!(
+            self,
+            row_products,
+            CubeCount::new_1d((problem.groups() * problem.seq_q).div_ceil(units) as u32),
+            CubeDim::new_1d(units as u32),
+            self.address_type(&[d_out]),
+            self.vector(&[d_out]),
+            buffer(self.out),
+            buffer(d_out),
+            buffer(&delta),
+            layout(self.out),
+            layout(d_out),
+            self.shape(),
+            problem.value_dim,
+            problem.dtype.elem(&self.device),
+        );
+        delta
+    }
+
+    fn clear(&self, numbers: &Strided) {
+        let len = numbers.len();
+        let (cubes, units) = self.spread(len);
+        run!(self, clear, cubes, units, self.address_type(&[numbers]), buffer(numbers), len);
+    }
+
+    /// `[outer, count, inner]` with so many neighbours summed that at most `most` are left; and how
+    /// many that are.
+    fn fold(
+        &self,
+        mut sums: Strided,
+        [outer, mut count, inner]: [usize; 3],
+        most: usize,
+    ) -> (Strided, usize) {
+        while count > most {
+            let folded = count.div_ceil(TOGETHER);
+            let fewer = self.numbers(outer * folded * inner);
+            let (cubes, units) = self.spread(fewer.len());
+            run!(
+                self,
+                fold_sums,
+                cubes,
+                units,
+                self.address_type(&[&sums]),
+                buffer(&sums),
+                buffer(&fewer),
+                outer,
+                count,
+                inner,
+                TOGETHER,
+            );
+            (sums, count) = (fewer, folded);
+        }
+        (sums, count)
+    }
+}
+
+/// The gradient of one site on its way.
+struct OfSite<'a, V> {
+    variant: &'a V,
+    call: &'a Call<'a>,
+    work: Work,
+    site: &'a LearnedSite,
+    d_out: &'a Strided,
+    delta: &'a Strided,
+}
+
+impl<V: Variant> OfSite<'_, V> {
+    /// Sums of a part, `[groups, pieces, elements that a group may name]`, and the number of pieces.
+    fn sums(&self, part: &PartSizes) -> (Strided, usize) {
+        let work = &self.work;
+        let cells = self.cells(part);
+        let (groups, chunks, rows) = (part.groups, work.chunks, part.rows);
+        let keys = self.call.problem.seq_k;
+        let (sums, pieces) = match work.route {
+            Route::One => (cells, chunks * work.units(part)),
+            Route::Cells => (cells, chunks),
+            Route::Keys => (cells, chunks * rows),
+            Route::Queries => {
+                (self.call.fold(cells, [groups * chunks * rows, keys, 1], 1).0, chunks)
+            }
+            Route::Table => {
+                let pieces = work.pieces(part);
+                (self.scatter(part, &cells, pieces), pieces)
+            }
+        };
+        self.call.fold(sums, [groups, pieces, work.len(part)], TOGETHER)
+    }
+
+    fn part(&self, part: &PartSizes) -> PartLaunch {
+        let work = &self.work;
+        PartLaunch::new(
+            work.heads,
+            part.first_group,
+            part.groups,
+            part.first_row,
+            part.rows,
+            work.summed,
+            work.summed_heads,
+            work.chunks,
+            work.chunk,
+        )
+    }
+
+    fn sub_table(&self) -> SubTableLaunch {
+        let runs = self.work.runs;
+        // A parameter has fewer than 2^32 elements.
+        let [outer, inner] = [runs.outer, runs.inner].map(|run| run.map(|n| n as u32));
+        SubTableLaunch::new(outer[0], outer[1], inner[0], inner[1])
+    }
+
+    fn cells(&self, part: &PartSizes) -> Strided {
+        let (call, work) = (self.call, &self.work);
+        let problem = &call.problem;
+        let cpu = call.device.is_cpu();
+        let cells = call.numbers(part.groups * work.chunks * work.numbers(part));
+        let (cubes, units) = call.spread(part.groups * work.chunks * work.units(part));
+        run!(
+            call,
+            learned_cells::<V::Device>,
+            cubes,
+            units,
+            call.address_type(&[self.d_out, &cells]),
+            work.rows,
+            call.vector(&[self.d_out]),
+            buffer(call.q),
+            buffer(call.k),
+            buffer(call.v),
+            buffer(self.d_out),
+            buffer(call.lse),
+            buffer(self.delta),
+            buffer(&cells),
+            call.layouts(),
+            layout(self.d_out),
+            call.shape(),
+            self.part(part),
+            call.scale,
+            self.variant.launch_params(LaunchTarget(call.target)),
+            CellsConfig {
+                site: self.site.site,
+                head_dim: problem.head_dim,
+                value_dim: problem.value_dim,
+                cols: work.cols,
+                unroll: !cpu,
+                exp: if cpu { Exp2::Polynomial } else { Exp2::SpecialUnit },
+                mask: problem.class.masks(),
+                one: work.route == Route::One,
+            },
+            problem.dtype.elem(&call.device),
+        );
+        cells
+    }
+
+    fn scatter(&self, part: &PartSizes, cells: &Strided, pieces: usize) -> Strided {
+        let (call, work) = (self.call, &self.work);
+        let len = work.runs.len();
+        let tables = call.numbers(part.groups * pieces * len);
+        let config = if call.device.is_cpu() {
+            ScatterConfig { site: self.site.site, lanes: 1, planes: call.device.units, on_chip: 0 }
+        } else {
+            // A power of two, so that not every length is compiled anew.
+            let room = len.next_power_of_two();
+            let on_chip = if room <= ON_CHIP { room } else { 0 };
+            let planes = (ON_CHIP / room.min(ON_CHIP)).min(PLANES);
+            ScatterConfig { site: self.site.site, lanes: call.device.plane, planes, on_chip }
+        };
+        let cubes = match call.device.is_cpu() {
+            true => 1,
+            false => (part.groups * pieces).div_ceil(config.planes),
+        };
+        run!(
+            call,
+            scatter_cells::<V::Device>,
+            CubeCount::new_1d(cubes as u32),
+            CubeDim::new_1d((config.planes * config.lanes) as u32),
+            call.address_type(&[cells, &tables]),
+            buffer(cells),
+            buffer(&tables),
+            call.shape(),
+            self.part(part),
+            self.sub_table(),
+            pieces,
+            self.variant.launch_params(LaunchTarget(call.target)),
+            config,
+        );
+        tables
+    }
+
+    fn gather(&self, part: &PartSizes, sums: &Strided, pieces: usize, gradient: &Strided) {
+        let (call, work) = (self.call, &self.work);
+        let len = work.len(part);
+        let [[teams, team_step], [groups, step]] = work.gathering(part);
+        let (cubes, units) = call.spread(teams * len);
+        run!(
+            call,
+            gather_sums::<V::Device>,
+            cubes,
+            units,
+            call.address_type(&[sums, gradient]),
+            buffer(sums),
+            buffer(gradient),
+            call.shape(),
+            self.part(part),
+            self.sub_table(),
+            GatheringLaunch::new(teams, team_step, groups, step),
+            pieces,
+            len,
+            self.variant.launch_params(LaunchTarget(call.target)),
+            self.site.site,
+            work.route,
+        );
+    }
+}
