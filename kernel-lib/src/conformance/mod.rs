@@ -23,8 +23,8 @@ mod math_backend;
 mod report;
 mod selection;
 mod special;
-mod tensors;
-mod tolerance;
+pub(crate) mod tensors;
+pub(crate) mod tolerance;
 
 use core::fmt;
 use core::str::FromStr;

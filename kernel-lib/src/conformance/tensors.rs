@@ -10,10 +10,10 @@ use crate::{AttentionError, DType, Strided};
 
 /// A small generator of its own, so that the same seed gives the same case everywhere and always
 /// (SplitMix64, doi 10.1145/2714064.2660195).
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -47,7 +47,7 @@ pub(super) fn round(x: f64, dtype: DType) -> f64 {
 }
 
 /// Normally distributed elements of an element type.
-pub(super) fn normal(shape: [usize; 4], dtype: DType, random: &mut Random) -> HostTensor {
+pub(crate) fn normal(shape: [usize; 4], dtype: DType, random: &mut Random) -> HostTensor {
     HostTensor::from_fn(shape, |_| round(random.normal(), dtype))
 }
 
@@ -135,11 +135,11 @@ impl DeviceInputs {
     }
 }
 
-fn bshd_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
+pub(crate) fn bshd_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
     [s * h * d, d, h * d, 1]
 }
 
-fn transposed_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
+pub(crate) fn transposed_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
     [h * d * s, d * s, 1, s]
 }
 
@@ -174,7 +174,7 @@ fn packed<const N: usize>(
 }
 
 /// Copies a tensor to the device with these strides, after `lead` elements of NaN.
-pub(super) fn upload(
+pub(crate) fn upload(
     client: &Client,
     tensor: &HostTensor,
     strides: [usize; 4],
@@ -207,7 +207,7 @@ fn encode(elements: &[f64], dtype: DType) -> Vec<u8> {
 }
 
 /// Reads a tensor from the device, and its elements' bits.
-pub(super) fn download(
+pub(crate) fn download(
     client: &Client,
     tensor: &Strided,
     doing: &'static str,
@@ -234,7 +234,7 @@ pub(super) fn download(
 
 /// Leaves memory of a size behind that holds NaN, for the next allocation of that size to find:
 /// an output element that is never written then is no plausible number.
-pub(super) fn soil(client: &Client, sizes: &[usize]) {
+pub(crate) fn soil(client: &Client, sizes: &[usize]) {
     for &bytes in sizes {
         drop(client.create_from_slice(&vec![0xff; bytes.max(16)]));
     }
