@@ -58,6 +58,7 @@ mod differentiate;
 mod emit;
 mod errors;
 mod ir;
+mod kernel;
 mod literal;
 mod methods;
 mod near;
@@ -80,6 +81,14 @@ pub fn score_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn mask_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Mask, attribute, item)
+}
+
+/// Makes a function over tiles a kernel: see the [crate's guide](crate#whole-kernels).
+#[proc_macro_attribute]
+pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    kernel::expand(attribute.into(), item.into())
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
 }
 
 fn expand(kind: Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {

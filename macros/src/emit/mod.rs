@@ -4,7 +4,7 @@ mod device;
 mod host;
 mod item;
 
-pub use item::{item, variant_name};
+pub use item::{doc_text, item, source_hash, variant_name};
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
