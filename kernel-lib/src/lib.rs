@@ -62,6 +62,8 @@ mod error;
 pub mod language;
 mod plan;
 mod problem;
+pub mod program;
+pub mod programs;
 pub mod reference;
 pub mod table;
 mod tensor;
@@ -87,7 +89,7 @@ pub mod prelude {
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,
         attention_backward,
     };
-    pub use tilewright_macros::{mask_mod, score_mod};
+    pub use tilewright_macros::{kernel, mask_mod, score_mod};
 }
 
 /// What the macros' expansion names. Not for use by hand.
