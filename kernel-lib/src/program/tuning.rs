@@ -84,6 +84,8 @@ fn one_of(values: &[usize]) -> String {
     texts.join(", ")
 }
 
+/// Rows that a unit of a GPU may own; vectors of more are for a CPU's SIMD lanes.
+const GPU_ROWS: usize = 8;
 /// Cells of a tile that a unit of a GPU may hold; more would not stay in registers.
 const GPU_CELLS: usize = 256;
 /// Cells of a tile that a unit of a CPU may hold: 4 MiB of its stack.
@@ -143,6 +145,9 @@ impl Kernel {
         let refuse = |why: String| Err(TuningRefusal::Device(why));
         if device.is_cpu() && units * split > 1 {
             return refuse("on a CPU a program is one unit".to_owned());
+        }
+        if !device.is_cpu() && rows > GPU_ROWS {
+            return refuse(format!("a unit of a GPU owns at most {GPU_ROWS} rows, not {rows}"));
         }
         if !device.is_cpu() && units > device.units {
             return refuse(format!("{units} units; a cube of the device has {}", device.units));

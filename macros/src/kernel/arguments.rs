@@ -79,7 +79,7 @@ fn unknown(name: &Ident) -> syn::Error {
     let close = near(&text, KNOWN.into_iter());
     let hint = match close.is_empty() {
         true => String::new(),
-        false => format!(": is it {}?", list(close)),
+        false => format!(" (is it {}?)", list(close)),
     };
     let message = format!("`{text}` is not an argument of `#[kernel]`{hint}; it takes {FORMS}");
     syn::Error::new_spanned(name, message)

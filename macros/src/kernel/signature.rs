@@ -286,15 +286,16 @@ fn inside<'a>(
     match &attribute.meta {
         Meta::List(list) => Some(&list.tokens),
         _ => {
-            errors.at(attribute, format!("write `{form}`"));
+            errors.at(attribute, format!("write {form}"));
             None
         }
     }
 }
 
 fn names_of(attribute: &Attribute, errors: &mut Errors) -> Option<[String; 4]> {
-    let form = "#[shape(b, h, n, d)]` for [batch, heads, rows, dim], or `#[shape(n, d)]` for a matrix, `1` for a size of one";
-    inside(attribute, form, errors)?;
+    const FORM: &str = "`#[shape(b, h, n, d)]` for [batch, heads, rows, dim], `#[shape(n, d)]` for a \
+                        matrix, with `1` for a size of one";
+    inside(attribute, FORM, errors)?;
     let parser = Punctuated::<Expr, Token![,]>::parse_terminated;
     let expressions = match attribute.parse_args_with(parser) {
         Ok(expressions) => expressions,
@@ -314,7 +315,7 @@ fn names_of(attribute: &Attribute, errors: &mut Errors) -> Option<[String; 4]> {
             _ => None,
         };
         let Some(name) = name else {
-            errors.at(expression, format!("a size is a name or `1`: `{form}`"));
+            errors.at(expression, format!("a size is a name or `1`: {FORM}"));
             return None;
         };
         names.push(name);
@@ -322,11 +323,11 @@ fn names_of(attribute: &Attribute, errors: &mut Errors) -> Option<[String; 4]> {
     if names.len() == 2 {
         names.splice(0..0, [ONE.to_owned(), ONE.to_owned()]);
     }
-    names.try_into().map_err(|_| errors.at(&expressions, format!("write `{form}`"))).ok()
+    names.try_into().map_err(|_| errors.at(&expressions, format!("write {FORM}"))).ok()
 }
 
 fn values_of(attribute: &Attribute, role: Role, errors: &mut Errors) -> Option<Vec<usize>> {
-    const FORM: &str = "#[tune(1, 2, 4)]`, the preferred value first";
+    const FORM: &str = "`#[tune(1, 2, 4)]`, the preferred value first";
     inside(attribute, FORM, errors)?;
     let parser = Punctuated::<Expr, Token![,]>::parse_terminated;
     let expressions = match attribute.parse_args_with(parser) {
@@ -337,7 +338,7 @@ fn values_of(attribute: &Attribute, role: Role, errors: &mut Errors) -> Option<V
         }
     };
     if expressions.is_empty() {
-        errors.at(attribute, format!("a tune parameter has at least one value: `{FORM}"));
+        errors.at(attribute, format!("a tune parameter has at least one value: {FORM}"));
         return None;
     }
     let mut values = Vec::new();
@@ -363,7 +364,7 @@ fn values_of(attribute: &Attribute, role: Role, errors: &mut Errors) -> Option<V
             }
             Some(value) => values.push(value),
             None => {
-                errors.at(expression, format!("a value here is {what}: `{FORM}"));
+                errors.at(expression, format!("a value here is {what}: {FORM}"));
                 return None;
             }
         }
