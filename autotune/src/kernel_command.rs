@@ -97,9 +97,7 @@ pub fn run(args: &KernelArgs) -> Result<()> {
         println!("\n{} {} {}", kernel.name, task.sizes, task.dtype);
         print!("{}", table(&finding, floor));
         if args.verbose {
-            for (tuning, why) in &finding.refused {
-                println!("{tuning}: {why}");
-            }
+            print!("{}", refusals(&finding));
         }
         if finding.timed.is_empty() {
             let first = finding.refused.first().map_or("it has none", |(_, why)| why.as_str());
@@ -136,6 +134,26 @@ fn task(
         scalars[place] = *value;
     }
     Ok(KernelTask { kernel, sizes, scalars, dtype })
+}
+
+/// Why tunings were refused; those with one reason together.
+fn refusals(finding: &KernelFinding) -> String {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for (tuning, why) in &finding.refused {
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, tunings)) => tunings.push(tuning.to_string()),
+            None => reasons.push((why, vec![tuning.to_string()])),
+        }
+    }
+    let mut text = String::new();
+    for (why, tunings) in reasons {
+        text += &match tunings.as_slice() {
+            [one] => format!("refused {one}: {why}\n"),
+            [first, ..] => format!("refused {} such as {first}: {why}\n", tunings.len()),
+            [] => String::new(),
+        };
+    }
+    text
 }
 
 /// Tunings with their times, the fastest first.
