@@ -2,6 +2,7 @@
 
 use cubecl::client::Client;
 
+use super::call::Target;
 use super::error::KernelError;
 use super::kernel::Kernel;
 use super::sizes::Sizes;
@@ -12,7 +13,7 @@ use crate::conformance::tensors::{
 use crate::conformance::tolerance::distance;
 use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
-use crate::{DType, Strided};
+use crate::{DType, Device, Strided};
 
 /// How the tensors of a trial lie in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,6 +59,8 @@ pub struct Trial {
 pub struct Gate<'a> {
     client: &'a Client,
     kernel: &'static Kernel,
+    /// What the launch is told of the device.
+    device: Device,
     trial: Trial,
     /// Inputs; what is written has new memory in every run.
     tensors: Vec<Strided>,
@@ -112,7 +115,14 @@ impl<'a> Gate<'a> {
             }
         }
         let expected = kernel.reference.map(|reference| reference(&inputs, &trial.scalars));
-        Ok(Self { client, kernel, trial, tensors, expected })
+        let device = Device::of(client);
+        Ok(Self { client, kernel, device, trial, tensors, expected })
+    }
+
+    /// Launches as if the device were another.
+    #[cfg(test)]
+    pub(crate) fn pretending(self, device: Device) -> Self {
+        Self { device, ..self }
     }
 
     /// Runs the kernel twice and compares. Without a tuning, the default is run.
@@ -150,7 +160,8 @@ impl<'a> Gate<'a> {
             }
         }
         let arguments: Vec<&Strided> = tensors.iter().collect();
-        self.kernel.launch(self.client, &arguments, &self.trial.scalars, tuning)?;
+        let (target, scalars) = (Target::Device(self.client), &self.trial.scalars);
+        self.kernel.send(target, self.device, &arguments, scalars, tuning)?;
         let failed = |error: crate::AttentionError| KernelError::Failed {
             kernel: self.kernel.name,
             reason: error.to_string(),

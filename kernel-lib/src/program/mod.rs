@@ -47,6 +47,8 @@
 mod arguments;
 mod call;
 mod column;
+#[cfg(test)]
+mod cooperation;
 mod error;
 mod gate;
 mod grid;
