@@ -1,6 +1,7 @@
 //! The way that programs take on a GPU, run on a CPU: tiles in registers, rows brought on chip, and
-//! two units that work together. Units that share a row exchange what they know through a plane,
-//! which a CPU does not have; those texts are compiled in other tests, and run on a GPU.
+//! two units that work together, or share rows. A plane has one unit here, so those exchange what
+//! they know through memory on chip; the exchange within a plane is compiled in other tests, and
+//! run on a GPU.
 
 use tilewright_macros::kernel;
 
@@ -72,6 +73,32 @@ fn associated(q: &HostTensor, k: &HostTensor, v: &HostTensor) -> HostTensor {
     })
 }
 
+/// The largest of each row of `x` plus its mean, less the smallest: rows in halves.
+#[kernel(reference = spread_in_f64)]
+fn spread(
+    x: &Tensor,
+    out: &mut Tensor,
+    #[tune(1, 2)] rows: Rows,
+    #[tune(2)] units: Units,
+    #[tune(2, 1)] split: Split,
+) {
+    let tile = x.load(rows);
+    let shift = tile.row_max() - tile.row_min() + tile.row_mean();
+    out.store(rows, tile + shift);
+}
+
+fn spread_in_f64(x: &HostTensor) -> HostTensor {
+    let dim = x.shape[3];
+    let mut out = x.clone();
+    for row in out.data.chunks_mut(dim) {
+        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let smallest = row.iter().copied().fold(f64::INFINITY, f64::min);
+        let shift = largest - smallest + row.iter().sum::<f64>() / dim as f64;
+        row.iter_mut().for_each(|x| *x += shift);
+    }
+    out
+}
+
 fn gpu() -> Device {
     Device {
         kind: DeviceKind::Gpu,
@@ -117,6 +144,15 @@ fn two_units_read_what_they_brought_on_chip() {
 fn two_units_make_a_matrix_that_both_read() {
     for (shape, order) in SHAPES.iter().zip(Order::ALL) {
         assert_eq!(check(AssociatedProductsTune::kernel(), shape, order), 4);
+    }
+}
+
+#[test]
+fn two_units_share_rows() {
+    // Vectors of four, two and one elements; halves that are even and not; more units than vectors.
+    for (dim, order) in [24, 20, 6, 7, 1, 4].into_iter().zip(Order::ALL.into_iter().cycle()) {
+        let shape = [("batch", 2), ("heads", 1), ("rows", 5), ("dim", dim)];
+        assert_eq!(check(SpreadTune::kernel(), &shape, order), 4);
     }
 }
 

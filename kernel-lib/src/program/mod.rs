@@ -58,6 +58,7 @@ mod operators;
 mod place;
 mod product;
 mod registry;
+mod sharing;
 mod sizes;
 mod source;
 mod tensor;

@@ -4,6 +4,7 @@ use cubecl::prelude::*;
 
 use super::column::{Column, ColumnExpand};
 use super::place::{RowBlock, RowBlockExpand};
+use super::sharing::{Reduction, over_units};
 
 /// A tile: a block of rows, all in `f32`.
 ///
@@ -83,7 +84,7 @@ impl<R: Size> Tile<R> {
         }
         let split = comptime!(self.rows.geometry.split);
         if comptime!(split > 1) {
-            largest = share_max::<R>(largest, split);
+            largest = over_units::<R>(largest, self.rows, Reduction::Max);
         }
         Column::<R> { value: largest }
     }
@@ -98,7 +99,7 @@ impl<R: Size> Tile<R> {
         }
         let split = comptime!(self.rows.geometry.split);
         if comptime!(split > 1) {
-            largest = share_max::<R>(largest, split);
+            largest = over_units::<R>(largest, self.rows, Reduction::Max);
         }
         Column::<R> { value: Vector::new(0.0f32) - largest }
     }
@@ -113,7 +114,7 @@ impl<R: Size> Tile<R> {
         }
         let split = comptime!(self.rows.geometry.split);
         if comptime!(split > 1) {
-            sum = share_sum::<R>(sum, split);
+            sum = over_units::<R>(sum, self.rows, Reduction::Sum);
         }
         Column::<R> { value: sum }
     }
@@ -196,40 +197,6 @@ impl<R: Size> Tile<R> {
             (j / chunk * split + self.rows.part) * chunk + j % chunk < self.end
         }
     }
-}
-
-/// The largest over the units that share a row: neighbours in a plane.
-#[cube]
-fn share_max<R: Size>(value: Vector<f32, R>, #[comptime] split: u32) -> Vector<f32, R> {
-    let mut result = value;
-    let lanes = R::value();
-    #[unroll]
-    for lane in 0..lanes {
-        let mut x = result.extract(lane);
-        #[unroll]
-        for step in 0..comptime!(split.ilog2()) {
-            x = max(x, plane_shuffle_xor(x, comptime!(1u32 << step).runtime()));
-        }
-        result.insert(lane, x);
-    }
-    result
-}
-
-/// The sum over the units that share a row: neighbours in a plane.
-#[cube]
-fn share_sum<R: Size>(value: Vector<f32, R>, #[comptime] split: u32) -> Vector<f32, R> {
-    let mut result = value;
-    let lanes = R::value();
-    #[unroll]
-    for lane in 0..lanes {
-        let mut x = result.extract(lane);
-        #[unroll]
-        for step in 0..comptime!(split.ilog2()) {
-            x += plane_shuffle_xor(x, comptime!(1u32 << step).runtime());
-        }
-        result.insert(lane, x);
-    }
-    result
 }
 
 impl<R: Size> Tile<R> {

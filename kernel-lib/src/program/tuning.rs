@@ -152,9 +152,8 @@ impl Kernel {
         if !device.is_cpu() && units > device.units {
             return refuse(format!("{units} units; a cube of the device has {}", device.units));
         }
-        if !units.is_multiple_of(split) || split > device.plane {
-            let plane = device.plane;
-            return refuse(format!("{split} of {units} units share a row, in a plane of {plane}"));
+        if !units.is_multiple_of(split) {
+            return refuse(format!("{split} units would share a row, but a program has {units}"));
         }
         let most = if device.is_cpu() { CPU_CELLS } else { GPU_CELLS };
         for tensor in self.tensors.iter().filter(|tensor| tensor.loaded) {

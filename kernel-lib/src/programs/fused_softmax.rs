@@ -16,7 +16,7 @@ pub fn fused_softmax(
     out: &mut Tensor,
     #[tune(1, 2, 4, 16)] rows: Rows,
     #[tune(128, 1, 64, 256)] units: Units,
-    #[tune(32, 1, 8, 16)] split: Split,
+    #[tune(32, 1, 8, 16, 128)] split: Split,
 ) {
     let tile = x.load(rows);
     let largest = tile.row_max();

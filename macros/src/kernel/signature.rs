@@ -351,7 +351,8 @@ fn values_of(attribute: &Attribute, role: Role, errors: &mut Errors) -> Option<V
             _ => None,
         };
         let allowed = match role {
-            Role::Rows | Role::Split => (32, true, "a power of two up to 32"),
+            Role::Rows => (32, true, "a power of two up to 32"),
+            Role::Split => (1024, true, "a power of two up to 1024"),
             Role::Units => (1024, false, "a whole number from 1 to 1024"),
             Role::Value => (1 << 20, false, "a whole number from 1 to 1048576"),
         };

@@ -31,7 +31,7 @@ fn roles(
     out: &mut Tensor,
     #[tune(1, 3)] rows: Rows,
     #[tune(2048)] units: Units,
-    #[tune(64)] split: Split,
+    #[tune(48)] split: Split,
 ) {
 }
 
