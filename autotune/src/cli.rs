@@ -1,4 +1,4 @@
-//! The command line: `autotune run | show | explain`.
+//! The command line: `autotune run | show | explain | kernel`.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use tilewright::{DType, Device, Pass, open_device};
 
 use crate::bandwidth::copy_bandwidth;
 use crate::grid::{Grid, Preset, Task};
+use crate::kernel_command::{self, KernelArgs};
 use crate::show::show;
 use crate::timing::Timer;
 use crate::tune::{Effort, Finding, Step, tune};
@@ -22,6 +23,7 @@ Examples:
   autotune run --add --preset tiny --output my.json    add what is missing to a table
   autotune show my.json
   autotune explain --seq 42 --head-dim 8 --heads 16 --batch 896
+  autotune kernel fused_softmax                        tunings of a kernel under #[kernel]
   TILEWRIGHT_TABLE=my.json patchtst train              use a table";
 
 /// Measures which attention plan is best on a device, and writes its tuning table.
@@ -45,6 +47,8 @@ pub enum Command {
     },
     /// Say which plan a problem gets, and where it comes from
     Explain(ProblemArgs),
+    /// Measure the tunings of a whole kernel written under `#[kernel]`
+    Kernel(KernelArgs),
 }
 
 /// Which problems.
@@ -166,6 +170,7 @@ pub fn run(cli: Cli) -> Result<()> {
             Ok(())
         }
         Command::Explain(args) => explain(&args),
+        Command::Kernel(args) => kernel_command::run(&args),
     }
 }
 

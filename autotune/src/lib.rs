@@ -9,12 +9,15 @@
 //! | [`values`] | elements of those tensors, which another program can make too |
 //! | [`timing`] | device time of short calls, with cold caches |
 //! | [`bandwidth`] | what a plain copy reaches, to know how far from it a plan is |
+//! | [`kernels`], [`kernel_command`] | the tunings of a whole kernel under `#[kernel]` |
 //! | [`tune`] | from one problem to the entry of a table |
 //! | [`show`] | a table in a form to read |
 
 pub mod bandwidth;
 pub mod cli;
 pub mod grid;
+pub mod kernel_command;
+pub mod kernels;
 pub mod show;
 pub mod timing;
 pub mod tune;

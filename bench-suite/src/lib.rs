@@ -12,6 +12,7 @@
 //! | [`results`] | rows of measurements, and the files that they are kept in |
 //! | `tables`, [`chart`] | those rows as text, Markdown and SVG |
 //! | [`check_kernels`] | registers and spills of the shipped kernels, without a GPU |
+//! | [`kernels`] | device time of whole kernels under `#[kernel]` |
 //! | [`conformance`] | the library's conformance suite, with progress |
 
 pub mod attention;
@@ -20,6 +21,7 @@ pub mod check_kernels;
 pub mod cli;
 pub mod conformance;
 pub mod implementation;
+pub mod kernels;
 pub mod measure;
 pub mod oracle;
 pub mod peers;

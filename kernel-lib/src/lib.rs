@@ -36,6 +36,7 @@
 //! | [`attention`], [`attention_backward`] | the operators, on device tensors with any strides |
 //! | [`variants`] | the library of variants; each file shows how one is written |
 //! | [`language`] | what a variant is, composition, the registry that finds yours too |
+//! | [`program`], [`programs`] | whole kernels under `#[kernel]`: their vocabulary, and three of them |
 //! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
 //! | [`reference`](mod@reference), [`conformance`] | the `f64` oracle, and the suite that compares everything with it |
 //! | `cuda_source` (feature `cuda`) | the CUDA C++ of a call's kernels, without a GPU |
@@ -62,6 +63,8 @@ mod error;
 pub mod language;
 mod plan;
 mod problem;
+pub mod program;
+pub mod programs;
 mod random;
 pub mod reference;
 pub mod table;
@@ -88,7 +91,7 @@ pub mod prelude {
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,
         attention_backward,
     };
-    pub use tilewright_macros::{mask_mod, score_mod};
+    pub use tilewright_macros::{kernel, mask_mod, score_mod};
 }
 
 /// What the macros' expansion names. Not for use by hand.

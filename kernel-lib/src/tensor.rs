@@ -25,6 +25,11 @@ impl Strided {
         Self { handle, shape, strides: contiguous_strides(shape), dtype }
     }
 
+    /// A matrix `[rows, dim]` in memory order, over existing memory: one head of one sequence.
+    pub fn matrix(handle: Handle, [rows, dim]: [usize; 2], dtype: DType) -> Self {
+        Self::contiguous(handle, [1, 1, rows, dim], dtype)
+    }
+
     /// Uninitialised memory in order `[batch, heads, seq, dim]`.
     pub fn empty(client: &Client, shape: [usize; 4], dtype: DType) -> Self {
         Self::contiguous(client.empty(bytes(shape, dtype)), shape, dtype)

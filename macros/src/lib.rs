@@ -67,11 +67,87 @@
 //! - Only the chosen block of an `if` runs, forward and in the derivative. To keep `ln(x)` away
 //!   from a negative `x`, write it inside the block.
 //!
+//! # Whole kernels
+//!
+//! `#[kernel]` makes a kernel of a function over tiles, which reads like the algorithm in its paper
+//! (this one is `tilewright::programs::sigmoid_attention`):
+//!
+//! ```text
+//! #[kernel(program = rows(q), reference = attend)]
+//! pub fn sigmoid_attention(
+//!     #[shape(b, h, n, d)] q: &Tensor,
+//!     #[shape(b, h, m, d)] k: &Tensor,
+//!     #[shape(b, h, m, e)] v: &Tensor,
+//!     #[shape(b, h, n, e)] out: &mut Tensor,
+//!     scale: f32,
+//!     bias: f32,
+//!     #[tune(1, 2, 4, 16)] rows: Rows,
+//!     #[tune(64, 1, 32, 128)] units: Units,
+//!     #[tune(16, 8, 32)] block: usize,
+//! ) {
+//!     let queries = q.load(rows) * scale;
+//!     let mut sum = rows.zeros(v.dim());
+//!     for keys in k.blocks(block) {
+//!         let weights = (queries.dot_t(k, keys) + bias).sigmoid();
+//!         sum += weights.dot(v, keys);
+//!     }
+//!     out.store(rows, sum);
+//! }
+//! ```
+//!
+//! **Programs.** A program is a group of units that works on a block of rows (`program = rows(q)`)
+//! or on a whole head (`program = heads(q)`); without it, on rows of the first output. In the body
+//! `rows` is the program's block. `rows.blocks(n)` goes through `n` rows in such blocks.
+//!
+//! **Tensors** are `&Tensor`, and `&mut Tensor` if written: `[batch, heads, rows, dim]` with any
+//! strides, all of the element type of the call (`f32`, `f16`, `bf16`), or always `f32` as
+//! `Tensor<f32>`. `#[shape(b, h, n, d)]` names their sizes, and equal names are equal sizes;
+//! `#[shape(n, d)]` is a matrix, `1` a size of one. A tensor has as many sequences and heads as the
+//! program's, or one that all share. Without names all tensors have one shape. `f32` and `u32` are
+//! scalars.
+//!
+//! **Tune parameters** are known when the kernel is compiled. `Rows` (every kernel has one) says how
+//! many rows a unit owns, `Units` how many units a program has, `Split` how many of them share a row;
+//! `usize` is whatever the text makes of it. The first value is preferred. On a CPU a program is one
+//! unit, so its space should have the value 1 for `Units` and `Split`; more rows fill SIMD lanes.
+//!
+//! | word | what it gives |
+//! |---|---|
+//! | `x.load(rows)`, `out.store(rows, tile)` | a tile of whole rows; its way back |
+//! | `x.rows()`, `x.dim()`, `x.blocks(len)` | sizes; blocks of rows that the whole program meets |
+//! | `x.load_t(rows, block)` | a tile of the transposed matrix, a block of its columns |
+//! | `rows.zeros(cols)`, `rows.column(0.0)` | a tile of zeros; one number for each row |
+//! | `tile.dot_t(k, block)` | `tile · kᵀ`, a column for each row of the block |
+//! | `tile.dot(v, block)`, `sum += tile.dot(v, block)` | `tile · v`, rows of the block weighted and summed |
+//! | `rows.matrix(n, d)`, `m.store(rows, tile)`, `tile.times(&m)` | a matrix on chip that the whole program sees |
+//! | `row_max`, `row_min`, `row_sum`, `row_mean` | one number for each row |
+//! | `+ - * /`, `- tile` | between tiles, columns and numbers; the tile stands left |
+//! | `exp`, `sigmoid`, `map(\|x\| ..)` | of every cell; in `map` also `ln`, `sqrt`, `abs`, `recip`, `tanh`, `max`, `min`, `max_of`, `min_of`, `greater(bound, yes, no)` |
+//!
+//! A tile knows its edge: rows and columns beyond a tensor are never summed, multiplied or written.
+//! A tile that was used is gone, as with any value in Rust; `tile.clone()` keeps it. All arithmetic
+//! is `f32`. `for`, `if`, `let` and `comptime!(..)` are Rust's, as CubeCL has them; a condition is
+//! made of sizes and scalars, so all units of a program take the same way.
+//!
+//! **From a function** named `sigmoid_attention` the macro makes the function that checks its
+//! arguments and queues the kernel, `sigmoid_attention(client, q, k, v, out, scale, bias, tune)`; the
+//! type of its tunings, `SigmoidAttentionTune`, with their `space()` and the `kernel()`'s
+//! description; and an entry in the registry, through which `autotune kernel`, `bench-suite kernels`
+//! and tests find it.
+//!
+//! **The attribute** also takes `reference = path`, a function of the inputs (`&HostTensor`) and
+//! scalars (`f64`) that returns the output, or an array of them: every tuning is compared with it
+//! before it is timed. `valid = path` is a further condition, `fn(&NameTune, &Sizes, &Device) ->
+//! bool`. `example(b = 8, .., scale = 0.35)` gives sizes and scalars to run it with; it may be
+//! repeated.
+//!
 //! # How it works
 //!
 //! `signature` reads the head of the function. `check`, with `operators` and `call`, reads the
 //! body, resolves names, checks types and writes it through `builder` as steps of `ir`, where
-//! `methods` says what each method means and `index` reads tables; `sites` finds where. `differentiate` makes the derivative of such steps, and `emit` prints all of it.
+//! `methods` says what each method means and `index` reads tables; `sites` finds where.
+//! `differentiate` makes the derivative of such steps, and `emit` prints all of it. `kernel` reads
+//! and writes whole kernels, whose body goes to CubeCL.
 
 mod builder;
 mod call;
@@ -82,6 +158,7 @@ mod errors;
 mod example;
 mod index;
 mod ir;
+mod kernel;
 mod literal;
 mod methods;
 mod near;
@@ -105,6 +182,14 @@ pub fn score_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn mask_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Mask, attribute, item)
+}
+
+/// Makes a function over tiles a kernel: see the [crate's guide](crate#whole-kernels).
+#[proc_macro_attribute]
+pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    kernel::expand(attribute.into(), item.into())
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
 }
 
 fn expand(kind: Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {

@@ -2,6 +2,8 @@
 // A failed `unwrap` is a failed test, in helpers too.
 #![allow(clippy::unwrap_used)]
 
+mod kernels;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -8,6 +8,7 @@
 //! | `found` | what was found of a plan, kept on disk |
 //! | `toolkit`, `nvrtc`, `ptxas` | CUDA's programs: where they are, calling them, reading them |
 //! | `known` | spills that are shipped for a reason |
+//! | `programs` | the same for kernels under `#[kernel]` |
 //! | `report` | the table, JSON, and what to do about a failure |
 
 mod checker;
@@ -15,6 +16,7 @@ mod compiler;
 mod found;
 mod known;
 mod nvrtc;
+mod programs;
 mod ptxas;
 mod report;
 mod selection;
@@ -122,6 +124,9 @@ pub fn run(args: &CheckKernelsArgs) -> Result<()> {
     if let Some(path) = &args.output {
         let json = serde_json::to_string_pretty(&report)? + "\n";
         std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.filter.is_none() {
+        programs::check(&compiler, &args.arch)?;
     }
     report.verdict()
 }

@@ -24,8 +24,8 @@ mod report;
 mod selection;
 mod special;
 mod tables;
-mod tensors;
-mod tolerance;
+pub(crate) mod tensors;
+pub(crate) mod tolerance;
 
 use core::fmt;
 use core::str::FromStr;

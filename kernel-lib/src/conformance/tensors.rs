@@ -19,7 +19,7 @@ pub(super) fn round(x: f64, dtype: DType) -> f64 {
 }
 
 /// Normally distributed elements of an element type.
-pub(super) fn normal(shape: [usize; 4], dtype: DType, random: &mut Random) -> HostTensor {
+pub(crate) fn normal(shape: [usize; 4], dtype: DType, random: &mut Random) -> HostTensor {
     HostTensor::from_fn(shape, |_| round(random.normal(), dtype))
 }
 
@@ -107,11 +107,11 @@ impl DeviceInputs {
     }
 }
 
-fn bshd_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
+pub(crate) fn bshd_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
     [s * h * d, d, h * d, 1]
 }
 
-fn transposed_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
+pub(crate) fn transposed_strides([_, h, s, d]: [usize; 4]) -> [usize; 4] {
     [h * d * s, d * s, 1, s]
 }
 
@@ -146,7 +146,7 @@ fn packed<const N: usize>(
 }
 
 /// Copies a tensor to the device with these strides, after `lead` elements of NaN.
-pub(super) fn upload(
+pub(crate) fn upload(
     client: &Client,
     tensor: &HostTensor,
     strides: [usize; 4],
@@ -179,7 +179,7 @@ fn encode(elements: &[f64], dtype: DType) -> Vec<u8> {
 }
 
 /// Reads a tensor from the device, and its elements' bits.
-pub(super) fn download(
+pub(crate) fn download(
     client: &Client,
     tensor: &Strided,
     doing: &'static str,
@@ -206,7 +206,7 @@ pub(super) fn download(
 
 /// Leaves memory of a size behind that holds NaN, for the next allocation of that size to find:
 /// an output element that is never written then is no plausible number.
-pub(super) fn soil(client: &Client, sizes: &[usize]) {
+pub(crate) fn soil(client: &Client, sizes: &[usize]) {
     for &bytes in sizes {
         drop(client.create_from_slice(&vec![0xff; bytes.max(16)]));
     }

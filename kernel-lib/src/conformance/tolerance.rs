@@ -26,7 +26,7 @@ const RELATIVE_F32: f64 = 1e-5;
 const CANCELLATION: f64 = 1e-6;
 
 /// The largest difference between two tensors of one shape.
-pub(super) fn distance(x: &HostTensor, reference: &HostTensor) -> f64 {
+pub(crate) fn distance(x: &HostTensor, reference: &HostTensor) -> f64 {
     let mut most = 0.0_f64;
     for (x, r) in x.data.iter().zip(&reference.data) {
         let difference = match (x == r) || (x.is_nan() && r.is_nan()) {

@@ -230,7 +230,7 @@ fn host_impl(
         }
     };
     let tables = tables::host_methods(&text, signature, function, sites);
-    let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
+    let hash = Literal::u64_suffixed(source_hash(signature.kind.attribute(), source));
     let is_score = signature.kind == Kind::Score;
     let is_mask = !is_score;
     let reads =
@@ -291,7 +291,7 @@ fn host_impl(
 
 fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> TokenStream {
     let name = signature.name.unraw().to_string();
-    let hash = Literal::u64_suffixed(source_hash(signature.kind, source));
+    let hash = Literal::u64_suffixed(source_hash(signature.kind.attribute(), source));
     let parameters = signature.parameters.iter().map(|parameter| {
         let name = parameter.name.unraw().to_string();
         let (kind, learned) = (tables::kind(parameter), parameter.learned);
@@ -332,7 +332,7 @@ fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> To
 }
 
 /// The doc comment as text.
-fn doc_text(docs: &[Attribute]) -> String {
+pub fn doc_text(docs: &[Attribute]) -> String {
     let lines = docs.iter().filter_map(|attribute| match &attribute.meta {
         Meta::NameValue(pair) => match &pair.value {
             Expr::Lit(literal) => match &literal.lit {
@@ -348,9 +348,9 @@ fn doc_text(docs: &[Attribute]) -> String {
 
 /// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and
 /// visibility do not change it, and neither does the compiler's way of printing tokens.
-fn source_hash(kind: Kind, source: &ItemFn) -> u64 {
+pub fn source_hash(attribute: &str, source: &ItemFn) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
-    add_text(&mut hash, kind.attribute());
+    add_text(&mut hash, attribute);
     add_tokens(&mut hash, source.sig.to_token_stream());
     add_tokens(&mut hash, source.block.to_token_stream());
     hash
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn layout_and_visibility_do_not_change_the_hash_and_the_body_does() {
-        let hash = |source: ItemFn| source_hash(Kind::Score, &source);
+        let hash = |source: ItemFn| source_hash(Kind::Score.attribute(), &source);
         let plain = hash(parse_quote!(
             fn f(score: f32) -> f32 {
                 score + 1.0

@@ -5,7 +5,7 @@ mod host;
 mod item;
 mod tables;
 
-pub use item::{item, variant_name};
+pub use item::{doc_text, item, source_hash, variant_name};
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
