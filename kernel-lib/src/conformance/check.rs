@@ -5,7 +5,7 @@ use cubecl::client::Client;
 use super::case::Case;
 use super::math_backend::math_backend;
 use super::tensors::{DeviceInputs, Inputs, download, soil};
-use super::tolerance::{Magnitudes, allowed, allowed_f32, allowed_lse, distance};
+use super::tolerance::{Magnitudes, allowed, allowed_f32, allowed_learned, allowed_lse, distance};
 use crate::device::Device;
 use crate::reference::{self, HostTensor};
 use crate::{
@@ -186,7 +186,9 @@ fn compare(case: &Case, inputs: &Inputs, results: Results) -> Vec<Comparison> {
             Quantity::Learned(nth, _) => {
                 let reference = as_tensor(&gradients.learned[nth]);
                 let math = math_gradients.map(|gradients| as_tensor(&gradients.learned[nth]));
-                let allowed = like_math(&reference, math.as_ref(), magnitudes.learned[nth]);
+                let math = math.as_ref().unwrap_or(&reference);
+                let allowed =
+                    allowed_learned(&reference, math, magnitudes.learned[nth], case.dtype);
                 (reference, allowed)
             }
         };

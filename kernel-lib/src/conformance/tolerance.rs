@@ -6,14 +6,19 @@
 //! - **f32**: `max|x - ref| <= 1e-5 · max|ref|`. Where the terms of the sums cancel, so that
 //!   `max|ref|` says nothing about rounding (the gradient of q with a single key is exactly 0),
 //!   `1e-6 · m` is allowed instead if that is more, `m` the largest sum of the terms' magnitudes.
-//!   The gradients of learned parameters follow it too; they are `f32` whatever the tensors are.
 //! - **f16 and bf16**: `max|x - ref| <= 2 · max|math - ref| + ulp(max|ref|)`, `math` the same
 //!   computation in PyTorch's math back end at that element type; or again `1e-6 · m`.
+//! - **gradients of learned parameters**: the same rules. At 16 bits also what rounding the output
+//!   does to them, by way of `Δ`: a parameter may have a single element, and then one error of the
+//!   math back end, which does not round there, says nothing of what to expect. Rows round
+//!   independently, so six standard deviations of the sum over rows are allowed.
 //! - **saved scores** are `f32` whatever the element type and follow its rule.
 //! - **log-sum-exp**: likewise in f32, measured against at least 1, since it may well be 0. At 16 bits
 //!   the weights that are summed may be rounded to the element type, as they are for the output.
 //!
 //! NaN, and an infinity where the reference has another value, are infinitely far away.
+
+use std::collections::HashMap;
 
 use super::tensors::Inputs;
 use crate::DType;
@@ -24,6 +29,9 @@ use crate::reference::{HostTensor, LearnedGradient, for_each_row};
 const RELATIVE_F32: f64 = 1e-5;
 /// Of the largest sum of magnitudes.
 const CANCELLATION: f64 = 1e-6;
+
+/// Of the standard deviation that rounding the output causes.
+const DEVIATIONS: f64 = 6.0;
 
 /// The largest difference between two tensors of one shape.
 pub(crate) fn distance(x: &HostTensor, reference: &HostTensor) -> f64 {
@@ -48,7 +56,16 @@ pub(super) struct Magnitudes {
     pub k: f64,
     pub v: f64,
     /// Of each learned parameter.
-    pub learned: Vec<f64>,
+    pub learned: Vec<LearnedMagnitude>,
+}
+
+/// What the gradient of a learned parameter is made of, for its largest element.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LearnedMagnitude {
+    /// Sum of the terms' magnitudes.
+    pub terms: f64,
+    /// Standard deviation that rounding the output causes, in units of the relative rounding step.
+    pub rounding: f64,
 }
 
 impl Magnitudes {
@@ -61,6 +78,7 @@ impl Magnitudes {
         let mut d_k = HostTensor::zeros(k.shape);
         let mut d_v = HostTensor::zeros(v.shape);
         let mut learned = LearnedGradient::zeros(variant);
+        let mut variances = LearnedGradient::zeros(variant);
         for_each_row(q, k, variant, scale, |row, kv| {
             let (weights, _) = row.weights();
             let (b, h, i) = (row.batch, row.head, row.query);
@@ -70,11 +88,16 @@ impl Magnitudes {
             };
             let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
             let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+            // Of `Σ dO ∘ O`, each element of `O` off by a uniform part of its rounding step.
+            let mut variance = 0.0;
             for d in 0..value_dim {
                 let product =
                     |key: usize| weights[key] * row.factor(key) * v.at([b, kv, key, d]).abs();
                 most.out = most.out.max((0..keys).map(product).sum());
+                let out: f64 = (0..keys).map(|key| weights[key] * v.at([b, kv, key, d])).sum();
+                variance += (out * d_out.at([b, h, i, d])).powi(2) / 12.0;
             }
+            let mut of_row: HashMap<(usize, usize), f64> = HashMap::new();
             for key in 0..keys {
                 let product = |d| (q.at([b, h, i, d]) * k.at([b, kv, key, d]) * scale).abs();
                 most.scores = most.scores.max((0..dim).map(product).sum());
@@ -87,10 +110,12 @@ impl Magnitudes {
                     continue;
                 }
                 let d_modified = weights[key] * (d_weights[key] + mean);
-                for LearnedGradient { param, data } in &mut learned {
+                for (nth, LearnedGradient { param, data }) in learned.iter_mut().enumerate() {
                     for site in &param.sites {
                         let slope = variant.learned_grad(row.scores[key], &at, site.site);
-                        data[variant.learned_index(&at, site.site)] += (d_modified * slope).abs();
+                        let place = variant.learned_index(&at, site.site);
+                        data[place] += (d_modified * slope).abs();
+                        *of_row.entry((nth, place)).or_default() += (weights[key] * slope).abs();
                     }
                 }
                 let slope = variant.score_grad(row.scores[key], &at);
@@ -100,9 +125,16 @@ impl Magnitudes {
                     *d_k.at_mut([b, kv, key, d]) += d_score * q.at([b, h, i, d]).abs();
                 }
             }
+            for ((nth, place), weight) in of_row {
+                variances[nth].data[place] += variance * weight * weight;
+            }
         });
         let largest = |gradient: LearnedGradient| gradient.data.into_iter().fold(0.0, f64::max);
-        let learned = learned.into_iter().map(largest).collect();
+        let learned = learned.into_iter().zip(variances).map(|(terms, variances)| {
+            let (terms, rounding) = (largest(terms), largest(variances).sqrt());
+            LearnedMagnitude { terms, rounding }
+        });
+        let learned = learned.collect();
         Self { q: d_q.max_abs(), k: d_k.max_abs(), v: d_v.max_abs(), learned, ..most }
     }
 }
@@ -134,4 +166,18 @@ pub(super) fn allowed(
     let largest = reference.max_abs();
     let ulp = if largest == 0.0 { 0.0 } else { largest.log2().floor().exp2() * dtype.epsilon() };
     (2.0 * distance(math, reference) + ulp).max(CANCELLATION * magnitude)
+}
+
+/// What the gradient of a learned parameter may differ by, given that of the math back end.
+pub(super) fn allowed_learned(
+    reference: &HostTensor,
+    math: &HostTensor,
+    magnitude: LearnedMagnitude,
+    dtype: DType,
+) -> f64 {
+    let rounding = match dtype {
+        DType::F32 => 0.0,
+        DType::F16 | DType::Bf16 => DEVIATIONS * dtype.epsilon() * magnitude.rounding,
+    };
+    allowed(reference, math, magnitude.terms, dtype).max(rounding)
 }

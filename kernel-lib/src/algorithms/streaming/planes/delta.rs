@@ -3,6 +3,7 @@
 use cubecl::prelude::*;
 
 use crate::algorithms::Shape;
+use crate::tile::convert::widen;
 use crate::tile::rows::Layout;
 
 /// A unit for each row.
@@ -25,8 +26,8 @@ pub fn row_products<F: Float, W: Size>(
         let width = W::value();
         let mut sums = Vector::<f32, W>::new(0.0f32);
         for chunk in 0..comptime!(value_dim / width).runtime() {
-            let o = Vector::<f32, W>::cast_from(out[outs.at(row, chunk)]);
-            let d = Vector::<f32, W>::cast_from(d_out[d_outs.at(row, chunk)]);
+            let o = widen::<F, W>(out[outs.at(row, chunk)]);
+            let d = widen::<F, W>(d_out[d_outs.at(row, chunk)]);
             sums = fma(o, d, sums);
         }
         let mut sum = 0.0f32.runtime();
