@@ -103,7 +103,8 @@
 //! strides, all of the element type of the call (`f32`, `f16`, `bf16`), or always `f32` as
 //! `Tensor<f32>`. `#[shape(b, h, n, d)]` names their sizes, and equal names are equal sizes;
 //! `#[shape(n, d)]` is a matrix, `1` a size of one. A tensor has as many sequences and heads as the
-//! program's, or one that all share. Without names all tensors have one shape. `f32` and `u32` are
+//! program's, or one that all share, and no output shares memory with another tensor. Without names
+//! all tensors have one shape. `f32` and `u32` are
 //! scalars.
 //!
 //! **Tune parameters** are known when the kernel is compiled. `Rows` (every kernel has one) says how

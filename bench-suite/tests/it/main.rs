@@ -2,6 +2,7 @@
 // A failed `unwrap` is a failed test, in helpers too.
 #![allow(clippy::unwrap_used)]
 
+mod kernels;
 mod peers;
 
 use std::process::{Command, Output};

@@ -115,6 +115,14 @@ impl<'a> Call<'a> {
 
     /// Elements of a tensor that are read together.
     pub fn width(&self, place: usize) -> usize {
+        match self.shares().split {
+            1 => self.own_width(place),
+            // Which columns a unit holds must not differ from tensor to tensor.
+            _ => (0..self.tensors.len()).map(|place| self.own_width(place)).min().unwrap_or(1),
+        }
+    }
+
+    fn own_width(&self, place: usize) -> usize {
         let (param, tensor) = (&self.kernel.tensors[place], self.tensors[place]);
         let widest = if self.device.is_cpu() { 4 } else { 16 / tensor.dtype.bytes() };
         tensor.vector_width(if param.transposed { widest.min(self.rows()) } else { widest })

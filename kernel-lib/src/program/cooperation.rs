@@ -99,6 +99,24 @@ fn spread_in_f64(x: &HostTensor) -> HostTensor {
     out
 }
 
+/// Every row times a row of weights, which are `f32` and so come in narrower vectors.
+#[kernel(reference = weighted_in_f64)]
+fn weighted(
+    x: &Tensor,
+    #[shape(1, dim)] weight: &Tensor<f32>,
+    out: &mut Tensor,
+    #[tune(1, 2)] rows: Rows,
+    #[tune(2)] units: Units,
+    #[tune(2, 1)] split: Split,
+) {
+    let weights = weight.load(rows);
+    out.store(rows, x.load(rows) * weights);
+}
+
+fn weighted_in_f64(x: &HostTensor, weight: &HostTensor) -> HostTensor {
+    HostTensor::from_fn(x.shape, |[b, h, i, d]| x.at([b, h, i, d]) * weight.at([0, 0, 0, d]))
+}
+
 fn gpu() -> Device {
     Device {
         kind: DeviceKind::Gpu,
@@ -113,10 +131,19 @@ fn gpu() -> Device {
 
 /// Runs the tunings that the pretended device has, and says how many.
 fn check(kernel: &'static Kernel, sizes: &[(&'static str, usize)], order: Order) -> usize {
+    check_dtype(kernel, sizes, order, DType::F32)
+}
+
+fn check_dtype(
+    kernel: &'static Kernel,
+    sizes: &[(&'static str, usize)],
+    order: Order,
+    dtype: DType,
+) -> usize {
     let (client, _) = open_device("cpu").expect("the CPU runtime is built in");
     let sizes = Sizes::new(sizes.iter().copied());
     let scalars = kernel.examples[0].scalars.to_vec();
-    let trial = Trial { sizes: sizes.clone(), scalars, dtype: DType::F32, order, seed: 5 };
+    let trial = Trial { sizes: sizes.clone(), scalars, dtype, order, seed: 5 };
     let gate = Gate::new(&client, kernel, trial).expect("every size is given").pretending(gpu());
     let fits = |tuning: &Tuning| kernel.check(tuning, &sizes, &gpu()).is_ok();
     let tunings: Vec<Tuning> = kernel.space().into_iter().filter(fits).collect();
@@ -153,6 +180,16 @@ fn two_units_share_rows() {
     for (dim, order) in [24, 20, 6, 7, 1, 4].into_iter().zip(Order::ALL.into_iter().cycle()) {
         let shape = [("batch", 2), ("heads", 1), ("rows", 5), ("dim", dim)];
         assert_eq!(check(SpreadTune::kernel(), &shape, order), 4);
+    }
+}
+
+#[test]
+fn units_hold_the_same_columns_of_every_tensor() {
+    for (dim, order) in [48, 16, 8].into_iter().zip([Order::Bhsd, Order::Bshd, Order::Bhds]) {
+        let shape = [("batch", 2), ("heads", 1), ("rows", 3), ("dim", dim)];
+        for dtype in [DType::F16, DType::F32] {
+            assert_eq!(check_dtype(WeightedTune::kernel(), &shape, order, dtype), 4);
+        }
     }
 }
 

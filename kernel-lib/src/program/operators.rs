@@ -32,7 +32,7 @@ impl<R: Size> TileOperand<R> for TileExpand<R> {
         j: NativeExpand<usize>,
     ) -> NativeExpand<Vector<f32, R>> {
         assert!(
-            self.cols == tile.cols,
+            self.cols == tile.cols && self.is_divided_like(tile),
             "the tiles of an operator have {} and {} columns",
             tile.cols,
             self.cols

@@ -123,7 +123,7 @@ impl<E: Float, W: Size> Tensor<E, W> {
         let (width, lanes) = (W::value(), R::value());
         let chunks = comptime!(self.dim / width);
         comptime!(assert!(
-            tile.cols == chunks.div_ceil(split) * width,
+            tile.cols == chunks.div_ceil(split) * width && (split == 1 || tile.chunk == width),
             "a tile of {} columns is stored into rows of {}",
             tile.cols * split,
             self.dim

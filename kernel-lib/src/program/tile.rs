@@ -222,6 +222,11 @@ impl<R: Size> TileExpand<R> {
         self
     }
 
+    /// Whether a unit holds the same columns of both.
+    pub(super) fn is_divided_like(&self, other: &Self) -> bool {
+        self.rows.geometry.split == 1 || self.chunk == other.chunk
+    }
+
     /// Visits the columns that a unit holds.
     pub(super) fn each(
         &mut self,
@@ -238,7 +243,7 @@ impl<R: Size> TileExpand<R> {
 impl<R: Size> Assign for TileExpand<R> {
     fn __expand_assign_method(&mut self, scope: &Scope, value: Self) {
         assert!(
-            self.cols == value.cols && self.chunk == value.chunk && self.ragged == value.ragged,
+            self.cols == value.cols && self.ragged == value.ragged && self.is_divided_like(&value),
             "a tile of {} columns is assigned to one of {}, or a whole one to a block's",
             value.cols,
             self.cols
