@@ -10,7 +10,10 @@ mod variant;
 
 pub use crate::tile::math;
 pub use any::AnyVariant;
-pub use compose::{And, AndDevice};
+pub use compose::{
+    And, AndDevice, HeadPart, HeadParts, Heads, HeadsDevice, HeadsError, Not, NotDevice, Or,
+    OrDevice, heads,
+};
 pub use example::{Example, ExampleSizes, ParamValue};
 pub use position::{Position, PositionExpand};
 pub use registry::{
@@ -21,4 +24,4 @@ pub use table::{
     Along, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam, LearnedSite,
     MAX_TABLE_RANK, Table, TableElement, TableError, TableParam, TableRead, from_zero,
 };
-pub use variant::{DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Stages, Variant};
+pub use variant::{DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Stages, Variant};

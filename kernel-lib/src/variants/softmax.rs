@@ -1,8 +1,8 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Position, RegisteredVariant,
-    Stages, Variant,
+    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Position,
+    RegisteredVariant, Stages, Variant,
 };
 
 /// Plain attention: no score is changed and no key is masked
@@ -10,6 +10,8 @@ use crate::language::{
 ///
 /// The one variant without an annotated function: it has no stage at all, so its kernels contain
 /// no trace of it, and it is the neutral element of [`and`](Variant::and).
+///
+#[doc = include_str!("../../docs/variants/softmax.svg")]
 ///
 /// ```
 /// use tilewright::language::{Stages, Variant};
@@ -58,6 +60,8 @@ impl DeviceVariant for SoftmaxDevice {
 
 /// Nothing distinguishes one version of the identity from another.
 const SOURCE_HASH: u64 = 0;
+
+impl Mask for Softmax {}
 
 impl Variant for Softmax {
     type Device = SoftmaxDevice;
