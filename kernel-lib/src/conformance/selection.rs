@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use super::Level;
 use super::case::{Case, Layout, PlanPick, Size};
 use crate::device::Device;
-use crate::language::{AnyVariant, Variant as _, registered};
+use crate::language::{AnyVariant, Variant as _, heads, registered};
 use crate::random::Random;
-use crate::variants::{alibi, causal, dilated, sliding_window, softcap, softmax};
+use crate::variants::{alibi, causal, dilated, head_mixed, sliding_window, softcap, softmax};
 use crate::{DType, Lowering, Pass, Plan, Problem};
 
 /// Queries and keys: single ones, PatchTST's, powers of two and their neighbours, unequal ones,
@@ -108,6 +108,9 @@ fn variants(level: Level) -> Vec<Case> {
             softcap(2.0).and(causal()).into(),
             alibi(4).and(sliding_window(9)).and(causal()).into(),
             softcap(3.0).and(alibi(4)).into(),
+            causal().not().or(sliding_window(5)).and(dilated(2).not()).into(),
+            head_mixed(size.heads as u32, 16, 5).into(),
+            heads(0..1, softcap(2.0).and(causal())).heads(1..2, alibi(2)).into(),
         ]);
         for variant in subjects {
             cases.push(Case {
@@ -205,13 +208,15 @@ fn tensor_cores(device: &Device) -> Vec<Case> {
         (64, 500, 128, 2, 2),
         (500, 64, 24, 3, 3),
     ];
-    let variants: [AnyVariant; 6] = [
+    let variants: [AnyVariant; 8] = [
         softmax().into(),
         causal().into(),
         sliding_window(70).into(),
         softcap(2.0).and(causal()).into(),
         dilated(3).into(),
         alibi(4).into(),
+        head_mixed(2, 64, 96).into(),
+        heads(0..1, softcap(2.0).and(sliding_window(50))).heads(1..2, alibi(4)).into(),
     ];
     for (i, (queries, keys, dim, heads, kv_heads)) in long.into_iter().enumerate() {
         for (j, variant) in variants.iter().enumerate() {
