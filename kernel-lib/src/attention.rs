@@ -215,6 +215,7 @@ pub fn problem(
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         return Err(AttentionError::Heads { query_heads: heads, key_heads: kv_heads });
     }
+    variant.check_heads(heads)?;
     for (name, dimension, given) in [("q", "head_dim", head_dim), ("v", "value_dim", value_dim)] {
         if given == 0 || given > MAX_HEAD_DIM {
             let allowed = "the kernels do 1 to 256";

@@ -70,6 +70,9 @@ pub enum AttentionError {
     /// Where one table is read depends on the values of another, and these were not to be had.
     #[error(transparent)]
     TableValues(crate::language::TableError),
+    /// A per-head choice does not fit the heads of the call.
+    #[error(transparent)]
+    PerHead(#[from] crate::language::HeadsError),
     /// The device reported a failure.
     #[error("{doing} failed on the device: {source}")]
     Device { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },

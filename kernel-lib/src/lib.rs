@@ -39,6 +39,7 @@
 //! | [`program`], [`programs`] | whole kernels under `#[kernel]`: their vocabulary, and three of them |
 //! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
 //! | [`reference`](mod@reference), [`conformance`] | the `f64` oracle, and the suite that compares everything with it |
+//! | [`picture`] | pictures of masks and biases, and how many blocks a mask leaves |
 //! | `cuda_source` (feature `cuda`) | the CUDA C++ of a call's kernels, without a GPU |
 //! | `burn` (feature) | a differentiable operator for Burn |
 //!
@@ -61,6 +62,7 @@ mod device;
 mod dtype;
 mod error;
 pub mod language;
+pub mod picture;
 mod plan;
 mod problem;
 pub mod program;
@@ -85,7 +87,7 @@ pub use tensor::Strided;
 
 /// What a file that defines or uses variants imports.
 pub mod prelude {
-    pub use crate::language::{AnyVariant, Learned, Position, Table, Variant};
+    pub use crate::language::{AnyVariant, Learned, Mask, Position, Table, Variant, heads};
     pub use crate::variants::*;
     pub use crate::{
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,

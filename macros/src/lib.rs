@@ -47,6 +47,9 @@
 //! `f32::INFINITY` and `core::f32::consts::PI`. There are no loops, calls, macros or changing
 //! names.
 //!
+//! **Joined** variants are one kernel: `a.and(b)`, of masks also `a.or(b)` and `a.not()`, and
+//! `heads(0..8, a).heads(8..16, b)` for heads that differ.
+//!
 //! **From a function** named `softcap` the macro makes the struct `Softcap` with the parameters
 //! as fields, the constructor `softcap(cap)`, the device code, the derivative with respect to the
 //! score, both again in `f64` for the host, and an entry in the registry. `example(..)` gives

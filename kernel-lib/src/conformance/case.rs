@@ -185,14 +185,16 @@ pub struct Case {
 }
 
 impl Case {
-    /// The variant's name without the values of its parameters.
+    /// The variant's name without the values of its parameters. Parentheses that group stay.
     pub fn family(&self) -> String {
-        let mut depth = 0;
+        let (mut depth, mut after_name) = (0, false);
         let mut name = self.variant.describe();
         name.retain(|c| {
-            depth += i32::from(c == '(');
+            let opens_values = c == '(' && (depth > 0 || after_name);
+            depth += i32::from(opens_values);
             let keep = depth == 0;
-            depth -= i32::from(c == ')');
+            depth -= i32::from(c == ')' && depth > 0);
+            after_name = c.is_alphanumeric() || c == '_';
             keep
         });
         name

@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use super::Level;
 use super::case::{Case, Layout, PlanPick, Size};
 use crate::device::Device;
-use crate::language::{AnyVariant, Table, Variant as _, registered};
+use crate::language::{AnyVariant, Table, Variant as _, heads, registered};
 use crate::random::Random;
 use crate::variants::{
-    alibi, causal, dilated, per_head_scale, relative_bias, sliding_window, softcap, softmax,
-    temperature,
+    alibi, causal, dilated, head_mixed, per_head_scale, relative_bias, sliding_window, softcap,
+    softmax, temperature,
 };
 use crate::{DType, Lowering, Pass, Plan, Problem};
 
@@ -112,6 +112,9 @@ fn variants(level: Level) -> Vec<Case> {
             alibi(4).and(sliding_window(9)).and(causal()).into(),
             softcap(3.0).and(alibi(4)).into(),
             temperature(1.3).and(per_head_scale(random_table(&[size.heads]))).and(causal()).into(),
+            causal().not().or(sliding_window(5)).and(dilated(2).not()).into(),
+            head_mixed(size.heads as u32, 16, 5).into(),
+            heads(0..1, softcap(2.0).and(causal())).heads(1..2, alibi(2)).into(),
         ]);
         let bias = random_table(&[size.heads, size.queries + size.keys - 1]);
         subjects.push(relative_bias(bias).and(softcap(2.0)).and(sliding_window(20)).into());
@@ -217,13 +220,15 @@ fn tensor_cores(device: &Device) -> Vec<Case> {
         (64, 500, 128, 2, 2),
         (500, 64, 24, 3, 3),
     ];
-    let variants: [AnyVariant; 6] = [
+    let variants: [AnyVariant; 8] = [
         softmax().into(),
         causal().into(),
         sliding_window(70).into(),
         softcap(2.0).and(causal()).into(),
         dilated(3).into(),
         alibi(4).into(),
+        head_mixed(2, 64, 96).into(),
+        heads(0..1, softcap(2.0).and(sliding_window(50))).heads(1..2, alibi(4)).into(),
     ];
     for (i, (queries, keys, dim, heads, kv_heads)) in long.into_iter().enumerate() {
         for (j, variant) in variants.iter().enumerate() {

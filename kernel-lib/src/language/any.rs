@@ -1,7 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{LearnedParam, Normaliser, Position, Stages, TableParam, TableRead, Variant};
+use super::{
+    HeadsError, LearnedParam, Normaliser, Position, Stages, TableParam, TableRead, Variant,
+};
 use crate::algorithms::launch::{self, Call, Gradients};
 
 /// A variant whose type was forgotten: what registries, configurations and operators pass around.
@@ -24,6 +26,7 @@ trait ErasedVariant: Send + Sync {
     fn learned(&self) -> Vec<LearnedParam>;
     fn learned_index(&self, at: &Position, site: usize) -> usize;
     fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64;
+    fn check_heads(&self, heads: usize) -> Result<(), HeadsError>;
     fn describe(&self) -> String;
     fn source_hash(&self) -> u64;
     fn launch_forward(&self, call: &Call<'_>);
@@ -77,6 +80,10 @@ impl<V: Variant> ErasedVariant for V {
 
     fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
         Variant::learned_grad(self, score, at, site)
+    }
+
+    fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
+        Variant::check_heads(self, heads)
     }
 
     fn describe(&self) -> String {
@@ -160,6 +167,15 @@ impl AnyVariant {
     /// See [`Variant::learned_grad`].
     pub fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
         self.0.learned_grad(score, at, site)
+    }
+
+    /// See [`Variant::check_heads`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
+        self.0.check_heads(heads)
     }
 
     /// See [`Variant::describe`].

@@ -10,7 +10,10 @@ mod variant;
 
 pub use crate::tile::math;
 pub use any::AnyVariant;
-pub use compose::{And, AndDevice};
+pub use compose::{
+    And, AndDevice, HeadPart, HeadParts, Heads, HeadsDevice, HeadsError, Not, NotDevice, Or,
+    OrDevice, heads,
+};
 pub use example::{Example, ExampleSizes, ParamValue};
 pub use position::{Position, PositionExpand};
 pub use registry::{
@@ -23,5 +26,5 @@ pub use table::{
     TableRead, from_zero,
 };
 pub use variant::{
-    DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Normaliser, Stages, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Stages, Variant,
 };

@@ -4,7 +4,7 @@ use cubecl::client::Client;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::{And, LearnedParam, Position, TableParam, TableRead};
+use super::{And, HeadsError, LearnedParam, Not, Or, Position, TableParam, TableRead};
 use crate::algorithms::launch::Target;
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
@@ -140,7 +140,8 @@ impl MaskScope {
 
 /// What makes one attention differ from `softmax(Q Kᵀ · scale) V`.
 ///
-/// An annotated function is a variant; so is a composition made with [`and`](Variant::and).
+/// An annotated function is a variant; so is a composition made with [`and`](Variant::and), of masks
+/// with [`or`](Variant::or) and [`not`](Variant::not), or by head with [`heads`](super::heads).
 /// The methods that take a [`Position`] run on the host in `f64`: the reference and the
 /// gradient checks use them.
 pub trait Variant: Clone + Debug + Send + Sync + 'static {
@@ -220,8 +221,80 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
         0.0
     }
 
+    /// Whether the variant fits a call of so many query heads: see [`heads`](super::heads).
+    ///
+    /// # Errors
+    ///
+    /// A part of a per-head choice is for heads that there are not, for none, or for another's.
+    fn check_heads(&self, _heads: usize) -> Result<(), HeadsError> {
+        Ok(())
+    }
+
     /// Both variants: `other` modifies the score that `self` made, and a key must pass both masks.
     fn and<B: Variant>(self, other: B) -> And<Self, B> {
         And::new(self, other)
     }
+
+    /// What this mask or the other keeps.
+    ///
+    /// ```
+    /// use tilewright::prelude::*;
+    ///
+    /// let strided = sliding_window(4).or(dilated(4));
+    /// let at = |key| Position { batch: 0, head: 0, query: 12, key, queries: 16, keys: 16 };
+    /// let seen: Vec<u32> = (0..16).filter(|&key| strided.keep(&at(key))).collect();
+    /// assert_eq!(seen, [0, 4, 8, 9, 10, 11, 12, 13, 14, 15]);
+    /// ```
+    ///
+    /// Both must be masks:
+    ///
+    /// ```compile_fail,E0277
+    /// use tilewright::prelude::*;
+    ///
+    /// let _ = causal().or(softcap(30.0));
+    /// ```
+    fn or<B: Mask>(self, other: B) -> Or<Self, B>
+    where
+        Self: Mask,
+    {
+        Or::new(self, other)
+    }
+
+    /// What this mask does not keep.
+    ///
+    /// ```
+    /// use tilewright::prelude::*;
+    ///
+    /// let later = causal().not();
+    /// let at = |key| Position { batch: 0, head: 0, query: 1, key, queries: 3, keys: 3 };
+    /// assert!(!later.keep(&at(1)) && later.keep(&at(2)));
+    /// ```
+    ///
+    /// It must be a mask:
+    ///
+    /// ```compile_fail,E0277
+    /// use tilewright::prelude::*;
+    ///
+    /// let _ = softcap(30.0).and(causal()).not();
+    /// ```
+    fn not(self) -> Not<Self>
+    where
+        Self: Mask,
+    {
+        Not::new(self)
+    }
 }
+
+/// A variant that leaves every score as it is and says only which keys a query may see: what
+/// [`or`](Variant::or) and [`not`](Variant::not) make sense of.
+///
+/// `#[mask_mod]` functions are masks, and so are masks joined with [`and`](Variant::and),
+/// [`or`](Variant::or), [`not`](Variant::not) and [`heads`](super::heads).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a mask, and only masks have an `or` and a `not`",
+    label = "changes scores, or may",
+    note = "a `#[mask_mod]` function is a mask, and so are masks joined with `and`, `or`, `not` and \
+            `heads`",
+    note = "join what changes scores with `and`, after the masks are joined with each other"
+)]
+pub trait Mask: Variant {}

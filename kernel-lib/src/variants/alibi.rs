@@ -10,6 +10,8 @@ use crate::language::Position;
 /// [`causal`](crate::variants::causal) for the paper's decoder. Queries and keys count from the
 /// same start.
 ///
+#[doc = include_str!("../../docs/variants/alibi.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::alibi;

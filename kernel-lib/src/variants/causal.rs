@@ -9,6 +9,8 @@ use crate::language::Position;
 /// in decoding with a cache: query `i` sees the keys up to `keys - queries + i`. Where there are
 /// fewer, the first `queries - keys` queries see none.
 ///
+#[doc = include_str!("../../docs/variants/causal.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::causal;

@@ -9,6 +9,8 @@ use crate::language::{Position, Table};
 /// `bias` is `[batch, heads, queries, keys]`; a dimension of size 1 is shared, as in
 /// `[1, heads, queries, keys]`.
 ///
+#[doc = include_str!("../../docs/variants/dense_bias.svg")]
+///
 /// ```
 /// use tilewright::prelude::*;
 ///

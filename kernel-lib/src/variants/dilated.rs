@@ -8,6 +8,8 @@ use crate::language::Position;
 /// `stride` is in positions; 1 masks nothing and 0 leaves the query's own position. Queries and
 /// keys count from the same start.
 ///
+#[doc = include_str!("../../docs/variants/dilated.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::dilated;

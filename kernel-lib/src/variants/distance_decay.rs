@@ -10,6 +10,8 @@ use crate::language::Position;
 /// their contrast and distant ones blur. `half_life` is positive, in positions. Queries and keys
 /// count from the same start.
 ///
+#[doc = include_str!("../../docs/variants/distance_decay.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::distance_decay;

@@ -8,6 +8,8 @@ use crate::language::{Position, Table};
 /// `ids` is `[batch, seq]`, or `[1, seq]` for all sequences alike; queries and keys are the same
 /// positions. Compose with [`causal`](crate::variants::causal) for a decoder.
 ///
+#[doc = include_str!("../../docs/variants/document.svg")]
+///
 /// ```
 /// use tilewright::prelude::*;
 ///

@@ -7,6 +7,8 @@ use crate::language::{Position, Table};
 ///
 /// `scales` is `[heads]`.
 ///
+#[doc = include_str!("../../docs/variants/per_head_scale.svg")]
+///
 /// ```
 /// use tilewright::prelude::*;
 ///

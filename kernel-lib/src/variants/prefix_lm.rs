@@ -8,6 +8,8 @@ use crate::language::Position;
 /// `prefix` is in positions; 0 is [`causal`](crate::variants::causal), whose alignment of queries
 /// and keys it shares.
 ///
+#[doc = include_str!("../../docs/variants/prefix_lm.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::prefix_lm;

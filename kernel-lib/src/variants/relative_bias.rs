@@ -10,6 +10,8 @@ use crate::language::{Position, Table};
 /// second index is `key - query + queries - 1`, so that the farthest key behind the last query has
 /// index 0. Queries and keys count from the same start.
 ///
+#[doc = include_str!("../../docs/variants/relative_bias.svg")]
+///
 /// ```
 /// use tilewright::prelude::*;
 ///

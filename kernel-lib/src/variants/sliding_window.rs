@@ -9,6 +9,8 @@ use crate::language::Position;
 /// [`causal`](crate::variants::causal) for the one-sided window of
 /// [Mistral](https://arxiv.org/abs/2310.06825). Queries and keys count from the same start.
 ///
+#[doc = include_str!("../../docs/variants/sliding_window.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::{causal, sliding_window};

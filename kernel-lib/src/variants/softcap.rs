@@ -6,6 +6,8 @@ use tilewright_macros::score_mod;
 /// ([arXiv 2408.00118](https://arxiv.org/abs/2408.00118), after
 /// [arXiv 1611.09940](https://arxiv.org/abs/1611.09940)). `cap` is positive.
 ///
+#[doc = include_str!("../../docs/variants/softcap.svg")]
+///
 /// ```
 /// use tilewright::language::{Position, Variant};
 /// use tilewright::variants::softcap;

@@ -1,7 +1,7 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, MaskScope, Normaliser, Position,
+    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Position,
     RegisteredVariant, Stages, Variant,
 };
 
@@ -10,6 +10,8 @@ use crate::language::{
 ///
 /// The one variant without an annotated function: it has no stage at all, so its kernels contain
 /// no trace of it, and it is the neutral element of [`and`](Variant::and).
+///
+#[doc = include_str!("../../docs/variants/softmax.svg")]
 ///
 /// ```
 /// use tilewright::language::{Stages, Variant};
@@ -70,6 +72,8 @@ impl DeviceVariant for SoftmaxDevice {
 
 /// Nothing distinguishes one version of the identity from another.
 const SOURCE_HASH: u64 = 0;
+
+impl Mask for Softmax {}
 
 impl Variant for Softmax {
     type Device = SoftmaxDevice;

@@ -12,6 +12,8 @@ use crate::language::{Position, Table};
 /// 128. `bias` is `[heads, buckets]`, which is T5's own table transposed; `buckets` is a multiple of 4 and
 /// `max_distance` is more than `buckets / 4`. Queries and keys count from the same start.
 ///
+#[doc = include_str!("../../docs/variants/t5_buckets.svg")]
+///
 /// ```
 /// use tilewright::prelude::*;
 ///

@@ -6,6 +6,8 @@ use tilewright_macros::score_mod;
 /// `t` is given as a number or, where an optimizer owns it, as a table of one element. It comes on
 /// top of the scale of a call; set that to 1 if `t` shall be the whole of it.
 ///
+#[doc = include_str!("../../docs/variants/temperature.svg")]
+///
 /// ```
 /// use tilewright::prelude::*;
 ///

@@ -1,7 +1,7 @@
 use tilewright::cuda_source::{CudaSource, CudaSourceError, MemoryOrder, Sm, cuda_sources};
-use tilewright::language::{AnyVariant, registered};
-use tilewright::variants::{causal, softmax};
-use tilewright::{Algorithm, DType, Pass, Plan, Problem};
+use tilewright::language::{AnyVariant, Variant as _, heads, registered};
+use tilewright::variants::{alibi, blocked, causal, dilated, sliding_window, softcap, softmax};
+use tilewright::{Algorithm, DType, Lowering, Pass, Plan, Problem};
 
 use crate::support::problem;
 
@@ -97,6 +97,28 @@ fn every_registered_variant_has_a_text() {
                 let plan = Plan::rule(&problem, &sm.device());
                 cuda_sources(&problem, &plan, &variant, MemoryOrder::Bhsd, sm).expect("sources");
             }
+        }
+    }
+}
+
+#[test]
+fn heads_that_differ_have_a_text_on_tensor_cores() {
+    let sm = Sm::Sm90;
+    let mixed: AnyVariant = heads(0..8, softcap(2.0).and(blocked(8)).and(causal().not()))
+        .heads(8..16, sliding_window(9).or(dilated(4)).and(alibi(16)))
+        .into();
+    for pass in [Pass::Forward, Pass::Backward] {
+        for seq in [42, 700] {
+            let class = mixed.stages().into();
+            let problem = Problem { class, dtype: DType::Bf16, ..problem(pass, seq, 64) };
+            let on_tensor_cores = |plan: &Plan| {
+                plan.lowering == Lowering::Mma && plan.check(&problem, &sm.device()).is_ok()
+            };
+            let mut plans = Plan::space(&problem, &sm.device()).into_iter();
+            let plan = plans.find(on_tensor_cores).expect("a plan");
+            let sources = cuda_sources(&problem, &plan, &mixed, MemoryOrder::Bshd, sm);
+            let sources = sources.expect("sources");
+            assert!(sources.iter().any(|kernel| kernel.source.contains("tanh")), "{plan}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Kernels, tables, plans and the oracle, on a machine without a GPU.
 
+mod compositions;
 mod conformance;
 #[cfg(feature = "cuda")]
 mod cuda_source;

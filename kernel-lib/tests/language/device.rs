@@ -137,3 +137,32 @@ fn compositions_agree() {
     assert_agrees(prefix_lm(2).and(sliding_window(3)).and(shifted(1.0)));
     assert_agrees(dilated(0).and(dilated(2)));
 }
+
+#[test]
+fn joined_masks_agree() {
+    use tilewright::variants::{blocked, causal, dilated, sliding_window, softcap};
+    assert_agrees(causal().or(sliding_window(2)));
+    assert_agrees(sliding_window(3).not());
+    assert_agrees(
+        causal()
+            .not()
+            .and(dilated(2))
+            .or(blocked(3).not())
+            .not()
+            .and(softcap(3.0))
+            .and(logic(2, 0.5, -1)),
+    );
+}
+
+#[test]
+fn parts_of_heads_agree() {
+    use tilewright::language::heads;
+    use tilewright::variants::{alibi, blocked, causal, dilated, sliding_window, softcap};
+    assert_agrees(heads(0..4, blocked(2)).heads(4..8, dilated(2)));
+    assert_agrees(heads(3..5, softcap(2.0)));
+    let inner = heads(2..4, causal()).heads(5..6, shifted(1.0));
+    assert_agrees(
+        alibi(8).and(heads(1..7, inner.and(sliding_window(4))).heads(7..8, choices(3, -1))),
+    );
+    assert_agrees(heads(0..3, causal()).heads(3..6, dilated(3)).not().or(blocked(2)));
+}

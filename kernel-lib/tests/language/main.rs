@@ -1,7 +1,10 @@
 //! The language from the outside: variants against finite differences, composition, registry.
 
+mod compositions;
 mod constructs;
 mod device;
+mod library;
+mod pictures;
 mod tables;
 
 use proptest::prelude::*;

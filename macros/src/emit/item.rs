@@ -240,7 +240,10 @@ fn host_impl(
     let exact = is_score
         || !function.types.contains(&Type::F32) && !parameters.iter().any(Parameter::in_memory);
     let known_on_host = exact && !by_batch && !by_head;
+    let mask_marker = is_mask.then(|| quote!(impl ::tilewright::language::Mask for #variant {}));
     quote! {
+        #mask_marker
+
         #[allow(unused_variables, clippy::all)]
         impl ::tilewright::language::Variant for #variant {
             type Device = device::#device;

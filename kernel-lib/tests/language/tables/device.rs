@@ -124,6 +124,19 @@ fn devices_agree_on_compositions() {
 }
 
 #[test]
+fn devices_agree_on_parts_of_heads() {
+    let client = &cpu();
+    let first = by_kind(integers([1, 9], |i| i as i32 % 4), table([3, 4]), 0.6, -2);
+    let second = branching(table([8, 9]), 3);
+    let ids = document(integers([3, 9], |i| i as u32 / 5));
+    let mixed = heads(0..3, first.clone().and(softcap(3.0))).heads(4..8, second.clone());
+    assert_agrees(client, mixed.clone());
+    assert_agrees(client, temperature(1.3).and(mixed).and(heads(2..5, ids.clone().not())));
+    assert_agrees(client, heads(1..3, per_head_scale(table([3]))).heads(3..4, temperature(0.6)));
+    assert_agrees(client, ids.or(causal()).and(heads(0..2, heads(1..2, second).and(first))));
+}
+
+#[test]
 fn memory_of_a_device_is_a_table_as_it_lies() {
     let client = &cpu();
     let numbers: Vec<f32> = (0..40).map(|i| i as f32).collect();

@@ -2,8 +2,9 @@ use core::marker::PhantomData;
 
 use cubecl::prelude::*;
 
-use super::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, MaskScope, Normaliser, Position,
+use super::{HeadsError, joined};
+use crate::language::{
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, Mask, MaskScope, Normaliser, Position,
     Stages, TableParam, TableRead, Variant,
 };
 
@@ -15,7 +16,7 @@ pub struct And<A, B> {
 }
 
 impl<A, B> And<A, B> {
-    pub(super) fn new(first: A, second: B) -> Self {
+    pub(in crate::language) fn new(first: A, second: B) -> Self {
         Self { first, second }
     }
 }
@@ -23,8 +24,8 @@ impl<A, B> And<A, B> {
 /// The parameters of both.
 #[derive(CubeType, CubeLaunch)]
 pub struct BothParams<A: LaunchArg + CubeType, B: LaunchArg + CubeType> {
-    first: A,
-    second: B,
+    pub first: A,
+    pub second: B,
 }
 
 /// The device half of [`And`].
@@ -92,9 +93,7 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for AndDevice<A, B> {
     }
 }
 
-impl<A: Variant, B: Variant> And<A, B> {
-    const SITES_OF_FIRST: usize = <A::Device as DeviceVariant>::LEARNED_SITES;
-}
+impl<A: Mask, B: Mask> Mask for And<A, B> {}
 
 impl<A: Variant, B: Variant> Variant for And<A, B> {
     type Device = AndDevice<A::Device, B::Device>;
@@ -141,42 +140,33 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
     }
 
     fn tables(&self) -> Vec<TableParam<'_>> {
-        let mut tables = self.first.tables();
-        tables.extend(self.second.tables());
-        tables
+        joined::tables(&self.first, &self.second)
     }
 
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
         self.first.reads(at, visit);
-        let before = self.first.tables().len();
-        self.second.reads(at, &mut |read| {
-            visit(TableRead { table: before + read.table, ..read });
-        });
+        joined::reads_of_second(&self.first, &self.second, at, visit);
     }
 
     fn learned(&self) -> Vec<LearnedParam> {
-        let mut learned = self.first.learned();
-        let mut others = self.second.learned();
-        for site in others.iter_mut().flat_map(|param| &mut param.sites) {
-            site.site += Self::SITES_OF_FIRST;
-        }
-        learned.extend(others);
-        learned
+        joined::learned(&self.first, &self.second)
     }
 
     fn learned_index(&self, at: &Position, site: usize) -> usize {
-        match site.checked_sub(Self::SITES_OF_FIRST) {
-            None => self.first.learned_index(at, site),
-            Some(site) => self.second.learned_index(at, site),
-        }
+        joined::learned_index(&self.first, &self.second, at, site)
     }
 
     fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
         let between = self.first.score(score, at);
-        match site.checked_sub(Self::SITES_OF_FIRST) {
+        match site.checked_sub(joined::sites::<A>()) {
             None => self.first.learned_grad(score, at, site) * self.second.score_grad(between, at),
             Some(site) => self.second.learned_grad(between, at, site),
         }
+    }
+
+    fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
+        self.first.check_heads(heads)?;
+        self.second.check_heads(heads)
     }
 
     fn describe(&self) -> String {
