@@ -51,8 +51,23 @@ def sliding_window(window: float) -> MaskMod:
     return lambda b, h, i, j: (i - j).abs() < int(window)
 
 
+def neighbourhood_56x56() -> MaskMod:
+    def first(place: Tensor) -> Tensor:
+        return (place - 2).clamp(0, 51)
+
+    def near(b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        row, column = j // 56 - first(i // 56), j % 56 - first(i % 56)
+        return (row >= 0) & (row < 5) & (column >= 0) & (column < 5)
+
+    return near
+
+
 SCORE_MODS: dict[str, Callable[..., ScoreMod]] = {"softcap": softcap, "alibi": alibi}
-MASK_MODS: dict[str, Callable[..., MaskMod]] = {"causal": causal, "sliding_window": sliding_window}
+MASK_MODS: dict[str, Callable[..., MaskMod]] = {
+    "causal": causal,
+    "sliding_window": sliding_window,
+    "neighbourhood_56x56": neighbourhood_56x56,
+}
 
 
 def mods(case: Case) -> tuple[ScoreMod | None, MaskMod | None]:

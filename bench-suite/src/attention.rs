@@ -43,7 +43,7 @@ pub struct AttentionArgs {
     /// Element types: f32, f16, bf16
     #[arg(long, value_delimiter = ',', default_value = "bf16,f32", value_name = "TYPE,..")]
     pub dtype: Vec<DType>,
-    /// Names of variants; the first example of each is run. Compositions: softcap+causal, alibi+causal
+    /// Names of variants; the first example of each is run. Also softcap+causal, alibi+causal, neighbourhood_56x56
     #[arg(long, value_delimiter = ',', default_value = "softmax", value_name = "NAME,..")]
     pub variant: Vec<String>,
     /// Passes

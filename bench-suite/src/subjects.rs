@@ -1,6 +1,5 @@
-//! What is measured: registered variants by name, and a few that are composed of them.
-//!
-//! A composition is one kernel, compiled for its type, so those that can be asked for are listed.
+//! What is measured: registered variants by name, and a few with a name of their own: compositions,
+//! which are one kernel each, compiled for their type, and masks made for one size.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +7,17 @@ use anyhow::{Context as _, Result};
 use tilewright::language::{
     AnyVariant, Example, ExampleSizes, ParamInfo, UnknownVariant, Variant as _, find,
 };
-use tilewright::variants::{alibi, causal, softcap};
+use tilewright::variants::{alibi, causal, neighbourhood_2d, softcap};
 
 /// Name and variant.
-type Composition = (&'static str, fn() -> AnyVariant);
+type Named = (&'static str, fn() -> AnyVariant);
 
 /// Compositions by name.
-const COMPOSITIONS: &[Composition] = &[
+const NAMED: &[Named] = &[
     ("softcap+causal", || softcap(30.0).and(causal()).into()),
     ("alibi+causal", || alibi(16).and(causal()).into()),
+    // The patches of an image of 56 by 56, five by five of which a query sees.
+    ("neighbourhood_56x56", || neighbourhood_2d(56, 56, 5).into()),
 ];
 
 /// A variant, and the values of its parameters as a peer is told them.
@@ -38,7 +39,7 @@ impl Subject {
     ///
     /// Nothing has the name, or it has no example.
     pub fn named(name: &str, sizes: &ExampleSizes) -> Result<Subject> {
-        if let Some((_, build)) = COMPOSITIONS.iter().find(|(known, _)| *known == name) {
+        if let Some((_, build)) = NAMED.iter().find(|(known, _)| *known == name) {
             return Ok(Subject {
                 name: name.to_owned(),
                 params: BTreeMap::new(),
@@ -46,7 +47,7 @@ impl Subject {
             });
         }
         if name.contains('+') {
-            let known: Vec<&str> = COMPOSITIONS.iter().map(|(name, _)| *name).collect();
+            let known: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
             anyhow::bail!("`{name}` is not a composition that is measured: {}", known.join(", "));
         }
         let registered = find(name).map_err(|error: UnknownVariant| anyhow::anyhow!(error))?;
