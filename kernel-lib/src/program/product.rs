@@ -133,6 +133,9 @@ impl<R: Size> Tile<R> {
         let unroll = comptime!(self.rows.geometry.unroll);
         let chunks = comptime!(cols.div_ceil(QUAD));
         let mut cells = Array::<Vector<f32, R>>::new(cols);
+        // Nobody is waited for here: a barrier keeps the compiler from reading the whole matrix
+        // into registers in front of a loop over rows.
+        self.rows.sync();
         #[unroll(unroll)]
         for d in 0..cols {
             cells[d] = Vector::new(0.0f32);
