@@ -54,14 +54,19 @@
 mod builder;
 mod call;
 mod check;
+mod choice;
 mod differentiate;
 mod emit;
 mod errors;
+mod flow;
+mod given;
+mod gradient;
 mod ir;
 mod literal;
 mod methods;
 mod near;
 mod operators;
+mod pattern;
 mod refuse;
 mod signature;
 
@@ -82,6 +87,12 @@ pub fn mask_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Mask, attribute, item)
 }
 
+/// Makes a function one that functions of the language call: see the [crate's guide](crate).
+#[proc_macro_attribute]
+pub fn score_fn(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Helper, attribute, item)
+}
+
 fn expand(kind: Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {
     try_expand(kind, attribute.into(), item.into())
         .unwrap_or_else(|error| error.into_compile_error())
@@ -100,7 +111,7 @@ fn try_expand(
     })?;
     let mut errors = Errors::default();
     let signature = Signature::parse(kind, attribute, &function, &mut errors);
-    if emit::variant_name(&signature.name) == signature.name {
+    if kind != Kind::Helper && emit::variant_name(&signature.name) == signature.name {
         errors.at(
             &signature.name,
             "a function's name is in snake case here, as in `sliding_window`: its struct is called \
@@ -112,7 +123,16 @@ fn try_expand(
         true => check::check(&signature, &function.block, &mut errors),
         false => None,
     };
+    let by_hand = match (&checked, &signature.gradient) {
+        (Some(checked), Some(gradient)) => {
+            gradient::check(&signature, gradient, checked, &mut errors)
+        }
+        _ => None,
+    };
     errors.into_result()?;
     let checked = checked.expect("a body without errors has steps");
-    Ok(emit::item(&signature, &function, &checked))
+    Ok(match kind {
+        Kind::Helper => emit::helper(&signature, &function, &checked),
+        _ => emit::item(&signature, &function, &emit::Steps::new(checked, by_hand)),
+    })
 }

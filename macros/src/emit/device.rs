@@ -5,15 +5,16 @@
 //! their type for the same reason.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 
-use super::Text;
-use crate::ir::{Binary, Block, Input, Op, Operand, Type, Unary};
+use super::{Text, argument_name, part_name};
+use crate::ir::{Binary, Block, Call, Input, Op, Operand, Type, Unary};
 use crate::signature::Parameter;
 
-/// Reads parameters from the fields of `params`.
-pub struct Device<'a> {
-    pub parameters: &'a [Parameter],
+/// Reads a variant's parameters from the fields of `params`, and a helper's from its arguments.
+pub enum Device<'a> {
+    Variant(&'a [Parameter]),
+    Helper,
 }
 
 impl Text for Device<'_> {
@@ -24,10 +25,13 @@ impl Text for Device<'_> {
                 let field = Ident::new(field, proc_macro2::Span::call_site());
                 quote!(at.#field)
             }
-            Input::Parameter(place) => {
-                let name = &self.parameters[place].name;
-                quote!(params.#name)
-            }
+            Input::Parameter(place) => match self {
+                Device::Variant(parameters) => {
+                    let name = &parameters[place].name;
+                    quote!(params.#name)
+                }
+                Device::Helper => argument_name(place).to_token_stream(),
+            },
         }
     }
 
@@ -71,7 +75,12 @@ impl Text for Device<'_> {
                 let to = Ident::new(to.name(), proc_macro2::Span::call_site());
                 quote!(#to::cast_from(#a))
             }
+            Op::Call(_) => unreachable!("a call is written by `call_step`"),
         }
+    }
+
+    fn call(&self, call: &Call) -> (Ident, Option<TokenStream>) {
+        (part_name("device", call.part), None)
     }
 
     fn branch(
