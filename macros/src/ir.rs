@@ -139,7 +139,7 @@ pub enum Argument {
 }
 
 /// Which of the functions that a callee brings is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     Result,
     /// The derivative of the result with respect to the argument at this place.

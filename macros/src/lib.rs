@@ -69,6 +69,8 @@ mod operators;
 mod pattern;
 mod refuse;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

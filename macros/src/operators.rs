@@ -72,6 +72,14 @@ impl Checker<'_> {
             (left, self.expression(&binary.right, hint(left)))
         };
         let (left, right) = (left?, right?);
+        for (side, other) in [(&binary.left, right), (&binary.right, left)] {
+            if call::is_open(side) && expected.is_none() && matches!(other, Checked::Integer(_)) {
+                let message = "this place does not say what the call gives: bind it with its type \
+                               first, as in `let a: u32 = f(b);`";
+                self.errors.at(side, message);
+                return None;
+            }
+        }
         if logical {
             let name = if op == Binary::And { "a side of `&&`" } else { "a side of `||`" };
             let left = self.expect(left, Type::Bool, &binary.left, name);

@@ -15,7 +15,10 @@ trait ErasedVariant: Send + Sync {
     fn stages(&self) -> Stages;
     fn score(&self, score: f64, at: &Position) -> f64;
     fn score_grad(&self, score: f64, at: &Position) -> f64;
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64>;
     fn keep(&self, at: &Position) -> bool;
+    fn source(&self) -> String;
+    fn derivative(&self) -> String;
     fn describe(&self) -> String;
     fn source_hash(&self) -> u64;
     fn launch_forward(&self, call: &Call<'_>);
@@ -35,8 +38,20 @@ impl<V: Variant> ErasedVariant for V {
         Variant::score_grad(self, score, at)
     }
 
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        Variant::derived_grad(self, score, at)
+    }
+
     fn keep(&self, at: &Position) -> bool {
         Variant::keep(self, at)
+    }
+
+    fn source(&self) -> String {
+        Variant::source(self)
+    }
+
+    fn derivative(&self) -> String {
+        Variant::derivative(self)
     }
 
     fn describe(&self) -> String {
@@ -77,9 +92,24 @@ impl AnyVariant {
         self.0.score_grad(score, at)
     }
 
+    /// See [`Variant::derived_grad`].
+    pub fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        self.0.derived_grad(score, at)
+    }
+
     /// See [`Variant::keep`].
     pub fn keep(&self, at: &Position) -> bool {
         self.0.keep(at)
+    }
+
+    /// See [`Variant::source`].
+    pub fn source(&self) -> String {
+        self.0.source()
+    }
+
+    /// See [`Variant::derivative`].
+    pub fn derivative(&self) -> String {
+        self.0.derivative()
     }
 
     /// See [`Variant::describe`].

@@ -123,6 +123,16 @@ impl RegisteredVariant {
         self.examples.iter().map(|values| (self.build)(values))
     }
 
+    /// See [`Variant::source`](super::Variant::source).
+    pub fn source(&self) -> String {
+        self.example_variants().next().map(|variant| variant.source()).unwrap_or_default()
+    }
+
+    /// See [`Variant::derivative`](super::Variant::derivative).
+    pub fn derivative(&self) -> String {
+        self.example_variants().next().map(|variant| variant.derivative()).unwrap_or_default()
+    }
+
     /// Name and parameters with their types, as in `softcap(cap: f32)`.
     pub fn signature(&self) -> String {
         if self.params.is_empty() {

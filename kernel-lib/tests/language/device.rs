@@ -7,8 +7,9 @@ use tilewright::language::{DeviceVariant, Variant};
 use tilewright::prelude::Position;
 
 use crate::constructs::{
-    choices, constants, hidden, integers, kinked, logic, powers, replaced, shifted, smooth,
+    choices, constants, hidden, integers, kinked, leaves, logic, powers, replaced, shifted, smooth,
 };
+use crate::helpers::{bent, calls, capped, near};
 use crate::positions;
 
 /// Score, derivative and mask of one position for each unit.
@@ -106,6 +107,22 @@ fn kinks_and_rounding_agree() {
 fn choices_agree() {
     assert_agrees(choices(3, -1));
     assert_agrees(hidden());
+}
+
+#[test]
+fn early_returns_agree() {
+    for (kind, offset) in [(2, -1), (5, 3), (0, 0), (1, 2)] {
+        assert_agrees(leaves(kind, offset));
+    }
+}
+
+#[test]
+fn calls_and_derivatives_written_by_hand_agree() {
+    assert_agrees(calls(0.7, 3));
+    assert_agrees(calls(-1.5, 1));
+    assert_agrees(near(3));
+    assert_agrees(capped(3.0));
+    assert_agrees(bent(0.3));
 }
 
 #[test]

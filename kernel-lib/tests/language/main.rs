@@ -2,6 +2,7 @@
 
 mod constructs;
 mod device;
+mod helpers;
 
 use proptest::prelude::*;
 use tilewright::language::{ParamError, Stages, UnknownVariant, find, registered};

@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use super::device::Device;
 use super::hash::hash;
 use super::host::{self, Host};
-use super::{Text, argument_name, body, callee_aliases, listing, part_name};
+use super::{Text, argument_name, body, call_checks, callee_aliases, listing, part_name};
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input, Part, Type};
 use crate::signature::Signature;
@@ -55,6 +55,8 @@ pub fn helper(signature: &Signature, source: &ItemFn, function: &Function) -> To
     let host = functions(&Host::Helper, "host", &host::type_of);
     let device = functions(&Device::Helper, "device", &device_type);
     let aliases = callee_aliases(&function.callees);
+    let checks = call_checks(function);
+    let result = device_type(signature.result);
     let hash = hash(signature, source, &function.callees);
     let listings = listing::helper(signature, source, &parts);
     let about = format!("What [`{0}`](fn@{0}) is to the functions that call it.", name.unraw());
@@ -70,6 +72,9 @@ pub fn helper(signature: &Signature, source: &ItemFn, function: &Function) -> To
         const _: () = {
             #aliases
             type Own = #name;
+            #checks
+
+            impl ::tilewright::__private::Gives<#result> for Own {}
 
             #[allow(unused, missing_docs, clippy::all)]
             impl Own {

@@ -8,7 +8,7 @@ use syn::{Attribute, Expr, ItemFn, Lit, Meta};
 use super::device::Device;
 use super::hash::hash;
 use super::host::Host;
-use super::{body, callee_aliases, listing};
+use super::{body, call_checks, callee_aliases, listing};
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input};
 use crate::signature::{Kind, Signature};
@@ -56,6 +56,8 @@ pub fn item(signature: &Signature, source: &ItemFn, steps: &Steps) -> TokenStrea
     };
     let callees = &steps.last().callees;
     let aliases = callee_aliases(callees);
+    let checks: TokenStream =
+        steps.by_hand.iter().chain([&steps.function]).map(call_checks).collect();
     let hash = hash(signature, source, callees);
     let device = device_impl(signature, steps, &variant);
     let host = host_impl(signature, source, steps, &hash, &variant);
@@ -103,6 +105,7 @@ pub fn item(signature: &Signature, source: &ItemFn, steps: &Steps) -> TokenStrea
 
         const _: () = {
             #aliases
+            #checks
             #device
             #host
             #entry

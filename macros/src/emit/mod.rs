@@ -14,7 +14,7 @@ pub use item::{Steps, item, variant_name};
 pub use readable::readable;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::ir::{
@@ -93,6 +93,38 @@ fn callee_aliases(callees: &[Callee]) -> TokenStream {
         quote!(type #name = #path;)
     });
     quote!(#(#aliases)*)
+}
+
+/// Has rustc compare the type that each call is read as with what the callee gives.
+fn call_checks(function: &Function) -> TokenStream {
+    fn calls<'f>(block: &'f Block, found: &mut Vec<&'f Call>) {
+        for statement in &block.statements {
+            match statement {
+                Statement::Let { op: Op::Call(call), .. } => found.push(call),
+                Statement::Let { .. } => {}
+                Statement::If { then, otherwise, .. } => {
+                    calls(then, found);
+                    calls(otherwise, found);
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    calls(&function.body, &mut found);
+    let checks = found.iter().map(|call| {
+        let (callee, result) = (callee_name(call.callee), format_ident!("{}", call.result.name()));
+        let place = Span::call_site().located_at(function.callees[call.callee].path.span());
+        quote_spanned!(place=> gives::<#callee, #result>();)
+    });
+    match found.is_empty() {
+        true => TokenStream::new(),
+        false => quote! {
+            const _: fn() = || {
+                use ::tilewright::__private::gives;
+                #(#checks)*
+            };
+        },
+    }
 }
 
 fn operand(text: &dyn Text, operand: Operand) -> TokenStream {

@@ -154,7 +154,7 @@ impl<'f> Printer<'f> {
                         self.inlined.insert(*value, op);
                         continue;
                     }
-                    let text = self.operation(op, true).tokens;
+                    let text = self.operation(op).tokens;
                     let ty = match op {
                         Op::Call(call) if call.result != Type::F32 => {
                             let ty = type_name(call.result);
@@ -196,14 +196,14 @@ impl<'f> Printer<'f> {
     /// `alone`: nothing beside it gives a bare integer its type.
     fn operand(&mut self, operand: Operand, alone: bool) -> Text {
         match operand {
-            Operand::Value(value) => self.value(value, alone),
+            Operand::Value(value) => self.value(value),
             constant => self::constant(constant, alone),
         }
     }
 
-    fn value(&mut self, value: Value, alone: bool) -> Text {
+    fn value(&mut self, value: Value) -> Text {
         if let Some(op) = self.inlined.get(&value).copied() {
-            return self.operation(op, alone);
+            return self.operation(op);
         }
         if let Some(name) = self.names.get(&value) {
             return Text { tokens: quote!(#name), level: Level::Call };
@@ -226,7 +226,7 @@ impl<'f> Printer<'f> {
         Text { tokens, level: Level::Call }
     }
 
-    fn operation(&mut self, op: &Op, alone: bool) -> Text {
+    fn operation(&mut self, op: &Op) -> Text {
         match *op {
             Op::Unary(op, a) => {
                 let method = match op {
@@ -258,7 +258,7 @@ impl<'f> Printer<'f> {
             Op::Binary(op, a, b) => self.binary(op, a, b),
             Op::Select(condition, a, b) => {
                 let condition = self.operand(condition, true).tokens;
-                let (a, b) = (self.operand(a, alone).tokens, self.operand(b, alone).tokens);
+                let (a, b) = (self.operand(a, true).tokens, self.operand(b, true).tokens);
                 Text { tokens: quote!(if #condition { #a } else { #b }), level: Level::Loose }
             }
             Op::Cast(to, a) => {
@@ -304,7 +304,9 @@ impl<'f> Printer<'f> {
         };
         // Comparisons do not chain; the others group to the left.
         let left = if level == Level::Comparison { tighter } else { level };
-        let (a, b) = (self.operand(a, false).at(left), self.operand(b, false).at(tighter));
+        // Beside another constant, a whole number says its type.
+        let both = !matches!(a, Operand::Value(_)) && !matches!(b, Operand::Value(_));
+        let (a, b) = (self.operand(a, both).at(left), self.operand(b, both).at(tighter));
         Text { tokens: quote!(#a #symbol #b), level }
     }
 
