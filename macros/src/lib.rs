@@ -69,8 +69,6 @@ mod operators;
 mod pattern;
 mod refuse;
 mod signature;
-#[cfg(test)]
-mod tests;
 
 use proc_macro::TokenStream;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::helpers::Helpers;
+use crate::helpers::Helpers;
 use crate::ir::{
     Argument, Binary, Block, Function, Input, Op, Operand, Part, Statement, Type, Unary, Value,
 };
@@ -172,7 +172,13 @@ impl Run<'_> {
             Unary::Ln => x.ln(),
             Unary::Ln1p => x.ln_1p(),
             Unary::Log2 => x.log2(),
-            Unary::Sqrt => x.sqrt(),
+            Unary::Sqrt => {
+                if x == 0.0 {
+                    // Its slope there is infinite.
+                    self.outcome.largest = f64::INFINITY;
+                }
+                x.sqrt()
+            }
             Unary::Sin => x.sin(),
             Unary::Cos => x.cos(),
             Unary::Tan => {

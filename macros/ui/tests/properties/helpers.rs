@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::steps_of;
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input, Part, Type};
 use crate::signature::Kind;
+use crate::steps_of;
 
 /// Their source texts. The result of each is `f32` where its name does not say otherwise.
 pub const SOURCES: [&str; 4] = [

@@ -6,16 +6,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::evaluate::{Inputs, Number, evaluate};
-use super::generate::{Source, function};
-use super::helpers::Helpers;
-use super::steps_of;
 use crate::differentiate::differentiate;
 use crate::emit::readable;
+use crate::evaluate::{Inputs, Number, evaluate};
+use crate::generate::{Source, function};
+use crate::helpers::Helpers;
 use crate::ir::{Function, Input};
 use crate::signature::Kind;
+use crate::steps_of;
 
-const CASES: u32 = 4000;
+const CASES: u32 = 100000;
 
 /// Values larger than this leave too few digits for a difference.
 const LARGEST: f64 = 1e5;
@@ -118,7 +118,7 @@ fn derivatives_agree_with_finite_differences() {
 
 #[test]
 fn readable_texts_are_functions_of_the_language_that_mean_the_same() {
-    let (helpers, compared) = (Helpers::new(), Cell::new(0));
+    let (helpers, compared, otherwise) = (Helpers::new(), Cell::new(0), Cell::new(0));
     let config = Config { cases: CASES / 2, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&(sources(), points()), |(source, inputs)| {
@@ -131,16 +131,18 @@ fn readable_texts_are_functions_of_the_language_that_mean_the_same() {
             let text = readable(&signature, "f", steps);
             let (_, again) = steps_of(Kind::Score, &text);
             let expected = evaluate(steps, &inputs, &helpers);
-            let given = evaluate(&again, &inputs, &helpers).results[0];
+            let given = evaluate(&again, &inputs, &helpers);
             if expected.largest > LARGEST {
                 continue;
             }
-            // Constants are rounded to `f32` in a text.
-            let (expected, scale) = (expected.results[0], expected.largest.max(1.0));
-            prop_assert!(
-                (given - expected).abs() <= 1e-4 * scale,
-                "{given}, not {expected}, at {inputs:?}, from\n{text}"
-            );
+            // Constants are rounded to `f32` in a text, and few functions decide by a hair.
+            let scale = expected.largest.max(1.0);
+            let close = (given.results[0] - expected.results[0]).abs() <= 1e-4 * scale;
+            if !close && given.decisions != expected.decisions {
+                otherwise.set(otherwise.get() + 1);
+                continue;
+            }
+            prop_assert!(close, "{given:?}, not {expected:?}, at {inputs:?}, from\n{text}");
             compared.set(compared.get() + 1);
         }
         Ok(())
@@ -149,6 +151,11 @@ fn readable_texts_are_functions_of_the_language_that_mean_the_same() {
         panic!("{error}");
     }
     assert!(compared.get() > CASES / 2, "{} texts compared", compared.get());
+    assert!(
+        otherwise.get() <= 2 + compared.get() / 500,
+        "{} texts decide otherwise",
+        otherwise.get()
+    );
 }
 
 #[test]
