@@ -215,7 +215,7 @@ impl Checker<'_> {
                     let known: Vec<&String> = self.scopes.iter().flat_map(HashMap::keys).collect();
                     let close = near(&text, known.into_iter().map(String::as_str));
                     let hint = match close.as_slice() {
-                        [] => "a score or mask function sees its arguments, its own `let`s and \
+                        [] => "a function of this language sees its arguments, its own `let`s and \
                                constants such as `f32::INFINITY` and `core::f32::consts::PI`"
                             .to_owned(),
                         close => format!("did you mean {}?", list(close)),

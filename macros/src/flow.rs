@@ -175,6 +175,7 @@ impl<'a> Checker<'a> {
                 let value = self.value(other, expected);
                 if matches!(expected, Expected::Nothing) && value.is_some() {
                     self.errors.at(other, UNUSED);
+                    return rest(self, Some(Given::NOTHING));
                 }
                 rest(self, value)
             }
@@ -351,7 +352,10 @@ impl<'a> Checker<'a> {
             (Some(a), Some(b)) => {
                 if !a.has_shape_of(&b) {
                     let (a, b) = (a.describe(), b.describe());
-                    let message = format!("{whose} gives {a} in another place and {b} here");
+                    let message = format!(
+                        "{whose} is {a} in one place and {b} here: all give the same, as in \
+                         `if a {{ (b, c) }} else {{ (d, e) }}`"
+                    );
                     self.errors.at(&second.place, message);
                     return None;
                 }
@@ -413,10 +417,7 @@ impl<'a> Checker<'a> {
     /// The value of an expression that does not return.
     pub fn joined_value(&mut self, expression: &Expr, expected: &Expected) -> Option<Given> {
         if let Some(found) = first_return(expression) {
-            let message = "`return` stands in a statement of its own or in a `let`, not inside of a \
-                           computation: bind the value first, as in `let a = if b { return c; } else \
-                           { d };`";
-            self.errors.at(found.return_token, message);
+            self.errors.at(found.return_token, refuse::RETURN);
             return None;
         }
         self.flow(expression, expected, &mut |_, value| Flow::value(value))?.value
@@ -430,5 +431,68 @@ fn zero(ty: Type) -> Operand {
         Type::U32 => Operand::U32(0),
         Type::I32 => Operand::I32(0),
         Type::Bool => Operand::Bool(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemFn, parse_quote};
+
+    use crate::check::check;
+    use crate::emit::host_text;
+    use crate::errors::Errors;
+    use crate::signature::{Kind, Signature};
+
+    fn text(source: ItemFn) -> String {
+        let mut errors = Errors::default();
+        let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
+        let function = check(&signature, &source.block, &mut errors).expect("no errors");
+        host_text(&signature.parameters, &function).to_string()
+    }
+
+    #[test]
+    fn what_follows_a_return_is_the_other_side() {
+        let returned = text(parse_quote! {
+            fn f(score: f32, low: f32) -> f32 {
+                if score < low {
+                    return low.exp();
+                } else if score > 9.0 {
+                    return 9.0;
+                }
+                let score = score - low;
+                score.ln()
+            }
+        });
+        let chosen = text(parse_quote! {
+            fn f(score: f32, low: f32) -> f32 {
+                if score < low {
+                    low.exp()
+                } else if score > 9.0 {
+                    9.0
+                } else {
+                    let score = score - low;
+                    score.ln()
+                }
+            }
+        });
+        // Names differ: they count what was read.
+        let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        assert_eq!(shape(&returned), shape(&chosen));
+    }
+
+    #[test]
+    fn what_follows_two_ways_on_is_written_once() {
+        let text = text(parse_quote! {
+            fn f(score: f32, kind: u32) -> f32 {
+                let scaled = match kind {
+                    0 => return 0.5,
+                    1 => score * 2.0,
+                    2 => score * 3.0,
+                    _ => return score,
+                };
+                scaled.tanh()
+            }
+        });
+        assert_eq!(text.matches("tanh").count(), 1, "{text}");
     }
 }

@@ -38,6 +38,7 @@ impl Given {
         match self {
             Given::One(Checked::Typed(_, ty)) => format!("`{ty}`"),
             Given::One(Checked::Integer(_)) => "a whole number".to_owned(),
+            Given::Tuple(parts) if parts.is_empty() => "nothing".to_owned(),
             Given::Tuple(parts) => format!("a tuple of {}", parts.len()),
         }
     }
@@ -78,6 +79,12 @@ impl Given {
             _ => false,
         }
     }
+}
+
+/// `(a, b, c)`.
+pub fn tuple_form(parts: usize) -> String {
+    let names: Vec<String> = ('a'..='z').take(parts).map(String::from).collect();
+    format!("({})", names.join(", "))
 }
 
 impl Expected {
@@ -149,7 +156,12 @@ impl Checker<'_> {
                     Expected::Tuple(parts) => format!("a tuple of {}", parts.len()),
                     _ => "one value".to_owned(),
                 };
-                let message = format!("{whose} is {wanted} and this is {}", given.describe());
+                let form = match (expected, &given) {
+                    (Expected::Tuple(parts), _) => format!("write `{}`", tuple_form(parts.len())),
+                    _ => "give one of its parts, as in `a.0`".to_owned(),
+                };
+                let message =
+                    format!("{whose} is {wanted} and this is {}: {form}", given.describe());
                 self.errors.at(place.to_token_stream(), message);
                 None
             }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
 
-/// The types a score or mask function computes with.
+/// The types a function of the language computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
     F32,

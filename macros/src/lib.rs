@@ -23,15 +23,82 @@
 //! **Arguments.** A score function takes the score, then, if it likes, the position; a mask
 //! function takes the position. Parameters follow: `f32`, `u32` or `i32`.
 //!
-//! **The body** is made of `let`, `if` with `else`, arithmetic, comparisons, `&&`, `||`, `!`,
-//! casts, the methods of numbers (an unknown one is answered with the list) and constants such as
-//! `f32::INFINITY` and `core::f32::consts::PI`. There are no loops, calls, macros or changing
-//! names.
+//! **The body** is plain Rust without loops, macros and changing names:
+//!
+//! - `let` with a name or a tuple of names, under a type or without, and the same name again;
+//! - `if` with `else` and `else if`, and `match` on whole numbers, truths and tuples of them, with
+//!   `|`, ranges, names, guards and `_`; both give values, tuples too;
+//! - `return` anywhere in these, as in `if score < low { return low; }`;
+//! - arithmetic, comparisons, `&&`, `||`, `!`, casts, the methods of numbers as `a.max(b)` or
+//!   `f32::max(a, b)` (an unknown one is answered with the list), and constants such as
+//!   `f32::INFINITY` and `core::f32::consts::PI`;
+//! - calls of functions marked `#[score_fn]`.
+//!
+//! ```text
+//! /// Steep near the diagonal, flat far from it.
+//! #[score_mod(example(3, 0.5))]
+//! pub fn shelf(score: f32, at: Position, width: u32, floor: f32) -> f32 {
+//!     let (low, high) = if at.key < at.query { (floor, score) } else { (score, floor) };
+//!     match at.query.abs_diff(at.key) {
+//!         0 => return score,
+//!         n if n < width => low.max(high),
+//!         _ => low,
+//!     }
+//! }
+//! ```
 //!
 //! **From a function** named `softcap` the macro makes the struct `Softcap` with the parameters
 //! as fields, the constructor `softcap(cap)`, the device code, the derivative with respect to the
 //! score, both again in `f64` for the host, and an entry in the registry. `example(..)` gives
 //! values of the parameters to test with; it may be repeated, and without it every parameter is 1.
+//!
+//! # Functions that others call
+//!
+//! ```text
+//! #[score_fn]
+//! pub fn bump(x: f32, height: f32) -> f32 {
+//!     height * (-x * x).exp()
+//! }
+//!
+//! #[score_mod]
+//! pub fn bumped(score: f32, at: Position) -> f32 {
+//!     let far: u32 = shapes::distance(at);
+//!     score + bump(score, 0.5) * far as f32
+//! }
+//! ```
+//!
+//! `#[score_fn]` stands on a function of `f32`, `u32`, `i32`, `bool` and, once, `Position`, with
+//! one of the first four as its result. It is called by its name or path, from its own module or
+//! crate or another, and by other such functions. It stays a plain function; beside it stands a
+//! type of the same name, which has the device code, the function in `f64` and a derivative for
+//! each `f32` argument, and which the same `use` imports. (So no module beside it can have its
+//! name.) The library has some of them in `tilewright::functions`, `sigmoid` among them.
+//!
+//! A macro sees one item, so what a call gives is known from its place: the type of its `let`, the
+//! other side of an operator, an argument, a condition or the result, and else `f32`. rustc
+//! compares that with the function, and the arguments too, in the function as it is written. A
+//! cast says nothing about what it casts: bind such a call with its type first.
+//!
+//! A caller's source hash contains those of the functions it calls: a change in one of them makes
+//! tuned tables and caches stale.
+//!
+//! # Derivatives
+//!
+//! The derivative is derived from the steps of the function, by reverse-mode differentiation.
+//! Another one can be given, in the same language: a closure of the function's arguments, or the
+//! path of a `#[score_fn]` with the same arguments.
+//!
+//! ```text
+//! #[score_mod(example(30.0), grad = |score, cap| {
+//!     let ratio = (score / cap).tanh();
+//!     1.0 - ratio * ratio
+//! })]
+//! ```
+//!
+//! It is used on the device and the host. The derived one remains: `Variant::derived_grad` gives
+//! it, and `tilewright::language::check_gradient` compares the two, which a test does for
+//! every registered variant of the library. `Variant::derivative` shows the derivative as a
+//! function of the language, and `Variant::source` the function itself, for people to read.
 //!
 //! # Numbers
 //!
@@ -42,14 +109,20 @@
 //!   unspecified integer on the device.
 //! - At a kink the derivative is one of the one-sided ones, and 0 for `abs`; `a.max(b)` belongs to
 //!   `b` where both are equal. Rounding, casts and comparisons have the derivative 0.
-//! - Only the chosen block of an `if` runs, forward and in the derivative. To keep `ln(x)` away
-//!   from a negative `x`, write it inside the block.
+//! - Where a slope is infinite, as that of `sqrt` at 0, the derivative is infinite or NaN.
+//! - Only the chosen block of an `if` or `match` runs, forward and in the derivative, and what
+//!   follows a `return` does not. To keep `ln(x)` away from a negative `x`, write it inside the
+//!   block, or after the return.
 //!
 //! # How it works
 //!
-//! `signature` reads the head of the function. `check`, with `operators` and `call`, reads the
-//! body, resolves names, checks types and writes it through `builder` as steps of `ir`, where
-//! `methods` says what each method means. `differentiate` makes the derivative of such steps, and `emit` prints all of it.
+//! `signature` reads the head of the function. `check`, with `flow` (blocks and `return`),
+//! `choice` (`if` and `match`), `pattern`, `given` (tuples), `operators` and `call`, reads the body,
+//! resolves names, checks types and writes it through `builder` as steps of `ir`, where `methods`
+//! says what each method means; `gradient` does so for a derivative written by hand.
+//! `differentiate` makes the derivative of such steps, and `emit` prints all of it: for the device,
+//! for the host, and for people. The property tests in `macros/ui` run steps of functions made at
+//! random.
 
 mod builder;
 mod call;

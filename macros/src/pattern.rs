@@ -4,7 +4,7 @@ use quote::ToTokens;
 use syn::{Expr, Local, Pat, RangeLimits};
 
 use crate::check::{Binding, Checker};
-use crate::given::{Expected, Given};
+use crate::given::{Expected, Given, tuple_form};
 use crate::ir::{Binary, Operand, Type, Unary};
 use crate::literal::{self, Checked};
 
@@ -75,8 +75,13 @@ impl Checker<'_> {
                 let parts = match value {
                     Some(Given::Tuple(parts)) if parts.len() == tuple.elems.len() => Some(parts),
                     Some(other) => {
+                        let form = match &other {
+                            Given::Tuple(parts) => tuple_form(parts.len()),
+                            Given::One(_) => "a".to_owned(),
+                        };
                         let message = format!(
-                            "this takes a tuple of {} apart, and the value is {}",
+                            "this takes a tuple of {} apart, and the value is {}: write \
+                             `let {form} = ..;`",
                             tuple.elems.len(),
                             other.describe()
                         );
@@ -139,8 +144,12 @@ impl Checker<'_> {
                 let parts = match subject? {
                     Given::Tuple(parts) if parts.len() == tuple.elems.len() => parts,
                     other => {
+                        let form = match other {
+                            Given::Tuple(parts) => tuple_form(parts.len()),
+                            Given::One(_) => "0".to_owned(),
+                        };
                         let message = format!(
-                            "this pattern is a tuple of {}, and the value is {}",
+                            "this pattern is a tuple of {}, and the value is {}: write `{form} => ..`",
                             tuple.elems.len(),
                             other.describe()
                         );
@@ -180,7 +189,12 @@ impl Checker<'_> {
     fn range(&mut self, range: &syn::PatRange, subject: &Given) -> Option<Operand> {
         let (subject, ty) = self.subject(subject, &Pat::Range(range.clone()))?;
         if !ty.is_integer() {
-            self.errors.at(range, format!("a range is of whole numbers, and the value is `{ty}`"));
+            self.errors.at(
+                range,
+                format!(
+                    "a range is of whole numbers, and the value is `{ty}`: write `true` or `_`"
+                ),
+            );
             return None;
         }
         let mut test = Operand::Bool(true);
@@ -240,7 +254,19 @@ impl Checker<'_> {
                 return None;
             }
         };
-        self.expect(value, ty, expression, "the value of this `match`").map(|typed| typed.0)
+        match value {
+            Checked::Typed(_, given) if given != ty => {
+                let form = match ty {
+                    Type::Bool => "`true` or `false`",
+                    _ => "a whole number, as in `3`",
+                };
+                let message =
+                    format!("the value of this `match` is `{ty}`, not `{given}`: write {form}");
+                self.errors.at(expression, message);
+                None
+            }
+            value => self.expect(value, ty, expression, "a pattern").map(|typed| typed.0),
+        }
     }
 
     /// Bare integer literals become `i32`, as in Rust.

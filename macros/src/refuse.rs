@@ -50,16 +50,42 @@ pub fn expression(expression: &Expr) -> syn::Error {
         Expr::Index(e) => {
             (e.to_token_stream(), "nothing can be indexed here: parameters are scalars".to_owned())
         }
-        other => (
-            other.to_token_stream(),
-            "this cannot be used here: a function of this language has `let`, `if`, `match`, \
-             `return`, tuples, arithmetic, comparisons, casts, methods of numbers and calls of \
-             functions marked `#[score_fn]`"
+        Expr::Return(e) => (e.return_token.to_token_stream(), RETURN.to_owned()),
+        Expr::Array(e) => (e.to_token_stream(), ARRAY.to_owned()),
+        Expr::Repeat(e) => (e.to_token_stream(), ARRAY.to_owned()),
+        Expr::Range(e) => (
+            e.to_token_stream(),
+            "a range stands in a pattern of `match`, as in `1..=3 => a`, and nowhere else: compare, \
+             as in `a >= 1 && a <= 3`"
                 .to_owned(),
         ),
+        Expr::Struct(e) => {
+            (e.to_token_stream(), "there are no structs here: use a tuple, as in `(a, b)`".to_owned())
+        }
+        Expr::Try(e) => (
+            e.question_token.to_token_stream(),
+            "`?` cannot be used here: every value is a number or a truth; leave it out".to_owned(),
+        ),
+        Expr::Tuple(e) => (e.to_token_stream(), "`()` is no value: write a number".to_owned()),
+        Expr::Block(e) => (
+            e.to_token_stream(),
+            "a block here has no label and no attribute: write `{ let a = b; a }`".to_owned(),
+        ),
+        other => (other.to_token_stream(), OTHER.to_owned()),
     };
     syn::Error::new_spanned(tokens, message)
 }
+
+/// A `return` where it cannot stand.
+pub const RETURN: &str = "`return` stands in a statement of its own or in a `let`, not inside of a \
+                          computation: bind the value first, as in `let a = if b { return c; } \
+                          else { d };`";
+
+const ARRAY: &str = "there are no arrays here: bind the values one by one, or as a tuple `(a, b)`";
+
+const OTHER: &str = "this cannot be used here: a function of this language has `let`, `if`, `match`, \
+                     `return`, tuples, arithmetic, comparisons, casts, methods of numbers and calls \
+                     of functions marked `#[score_fn]`";
 
 const LOOP: &str = "loops cannot be used here: a function of this language is one expression for one \
                     pair of query and key; write the steps out, or into a function marked \

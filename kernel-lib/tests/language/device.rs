@@ -43,10 +43,15 @@ fn buffer<T: CubeElement>(client: &Client, values: &[T]) -> Handle {
 
 /// Asserts that the device agrees with the host at every position, up to `f32` rounding.
 fn assert_agrees<V: Variant>(variant: V) {
-    let (client, _) = tilewright::open_device("cpu").expect("the CPU runtime is built in");
     let scores = [-40.25f32, -3.7, -1.2, -0.31, 0.013, 0.4, 0.97, 2.6, 5.2, 33.1];
     let points: Vec<(f32, Position)> =
         positions().into_iter().flat_map(|at| scores.map(|score| (score, at))).collect();
+    assert_agrees_at(variant, &points);
+}
+
+/// The same at these scores and positions.
+pub fn assert_agrees_at<V: Variant>(variant: V, points: &[(f32, Position)]) {
+    let (client, _) = tilewright::open_device("cpu").expect("the CPU runtime is built in");
     let count = points.len();
     let scores: Vec<f32> = points.iter().map(|(score, _)| *score).collect();
     let places: Vec<u32> = points

@@ -1,7 +1,10 @@
 //! The language from the outside: variants against finite differences, composition, registry.
 
+mod compiled;
 mod constructs;
 mod device;
+#[rustfmt::skip]
+mod generated;
 mod helpers;
 
 use proptest::prelude::*;

@@ -6,12 +6,10 @@ mod helper;
 mod host;
 mod item;
 mod listing;
-mod readable;
+pub mod readable;
 
 pub use helper::helper;
 pub use item::{Steps, item, variant_name};
-#[cfg(test)]
-pub use readable::readable;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};

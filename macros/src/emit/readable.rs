@@ -383,3 +383,49 @@ fn constant(constant: Operand, alone: bool) -> Text {
         false => Text { tokens, level: Level::Call },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemFn, parse_quote};
+
+    use super::*;
+    use crate::check::check;
+    use crate::differentiate::differentiate;
+    use crate::errors::Errors;
+    use crate::signature::Kind;
+
+    fn derivative(source: ItemFn) -> String {
+        let mut errors = Errors::default();
+        let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
+        let function = check(&signature, &source.block, &mut errors).expect("no errors");
+        readable(&signature, "grad", &differentiate(&function, &[Input::Score]))
+    }
+
+    #[test]
+    fn names_are_those_of_the_author() {
+        let given = derivative(parse_quote! {
+            fn f(score: f32, pos: Position, low: f32) -> f32 {
+                if score < low && pos.key != 0 {
+                    return low * score;
+                }
+                let ratio = (score / low).tanh();
+                let score = ratio * ratio.exp();
+                score * (low - 2.0)
+            }
+        });
+        let expected = "\
+fn grad(score: f32, pos: Position, low: f32) -> f32 {
+    if score < low && pos.key != 0 {
+        low
+    } else {
+        let ratio = (score / low).tanh();
+        let step = ratio.exp();
+        let d_score = low - 2.0;
+        let d_ratio = d_score * step + d_score * ratio * step;
+        d_ratio * (1.0 - ratio * ratio) / low
+    }
+}
+";
+        assert_eq!(given, expected);
+    }
+}

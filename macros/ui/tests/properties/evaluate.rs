@@ -61,7 +61,9 @@ pub fn evaluate(function: &Function, inputs: &Inputs, helpers: &Helpers) -> Outc
         I32(n) => f64::from(n),
         Bool(truth) => f64::from(u8::from(truth)),
     };
-    Outcome { results: results.into_iter().map(plain).collect(), ..run.outcome }
+    let results: Vec<f64> = results.into_iter().map(plain).collect();
+    let largest = results.iter().fold(run.outcome.largest, |largest, x| largest.max(x.abs()));
+    Outcome { results, largest, ..run.outcome }
 }
 
 struct Run<'h> {
@@ -85,9 +87,9 @@ impl Run<'_> {
             match statement {
                 Statement::Let { value, op } => {
                     let number = self.operation(function, op, known);
-                    if let F32(x) = number {
-                        let magnitude = if x.is_nan() { f64::INFINITY } else { x.abs() };
-                        self.outcome.largest = self.outcome.largest.max(magnitude);
+                    self.measure(number);
+                    for operand in op.operands() {
+                        self.measure(read(operand, known));
                     }
                     known.insert(*value, number);
                 }
@@ -150,6 +152,13 @@ impl Run<'_> {
                     other => panic!("a derivative is {other:?}"),
                 }
             }
+        }
+    }
+
+    fn measure(&mut self, number: Number) {
+        if let F32(x) = number {
+            let magnitude = if x.is_nan() { f64::INFINITY } else { x.abs() };
+            self.outcome.largest = self.outcome.largest.max(magnitude);
         }
     }
 
@@ -251,7 +260,12 @@ impl Run<'_> {
                 x / y
             }
             Binary::Rem => {
-                self.decide((x / y).trunc());
+                let whole = (x / y).trunc();
+                if whole.abs() > 1e6 {
+                    // A saw whose teeth are too fine.
+                    self.outcome.largest = f64::INFINITY;
+                }
+                self.decide(whole);
                 x % y
             }
             Binary::Min | Binary::Max => {

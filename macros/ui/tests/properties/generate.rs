@@ -254,7 +254,7 @@ impl Generator<'_> {
         }
         let fields = ["at.key", "at.query", "at.head", "at.keys", "at.queries", "at.batch"];
         let constants: &[&str] = match ty {
-            F32 => &["0.5", "1.25", "-0.75", "2.0", "0.0", "core::f32::consts::PI", "3f32"],
+            F32 => &["0.5f32", "1.25f32", "-0.75f32", "2f32", "0f32", "core::f32::consts::PI"],
             U32 => &["3u32", "1u32", "0u32", "u32::MAX"],
             I32 => &["2i32", "-1i32", "0i32", "i32::MIN"],
             Bool => &["true", "false"],

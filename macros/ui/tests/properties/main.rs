@@ -44,6 +44,7 @@ mod signature;
 
 mod evaluate;
 mod generate;
+mod golden;
 mod helpers;
 mod properties;
 

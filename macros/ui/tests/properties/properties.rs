@@ -4,10 +4,10 @@ use std::cell::Cell;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use crate::differentiate::differentiate;
-use crate::emit::readable;
+use crate::emit::readable::readable;
 use crate::evaluate::{Inputs, Number, evaluate};
 use crate::generate::{Source, function};
 use crate::helpers::Helpers;
@@ -15,10 +15,16 @@ use crate::ir::{Function, Input};
 use crate::signature::Kind;
 use crate::steps_of;
 
-const CASES: u32 = 100000;
+const CASES: u32 = 60000;
 
 /// Values larger than this leave too few digits for a difference.
 const LARGEST: f64 = 1e5;
+
+/// The same cases in every run: change the seed to look at others.
+fn runner(cases: u32) -> TestRunner {
+    let rng_seed = RngSeed::Fixed(1);
+    TestRunner::new(Config { cases, failure_persistence: None, rng_seed, ..Config::default() })
+}
 
 fn sources() -> impl Strategy<Value = Source> {
     vec(any::<u16>(), 0..160).prop_map(|choices| function("f", &choices, true))
@@ -52,7 +58,7 @@ fn moved(inputs: &Inputs, input: Input, by: f64) -> Inputs {
 /// The derivative by extrapolated central differences, and how sure it is. Nothing where the
 /// function decides something differently within the steps, or is too large or undefined: there
 /// differences say nothing.
-fn difference(
+pub fn difference(
     function: &Function,
     inputs: &Inputs,
     input: Input,
@@ -70,7 +76,9 @@ fn difference(
     let first = (4.0 * fine - coarse) / 3.0;
     let second = (4.0 * finest - fine) / 3.0;
     let best = (16.0 * second - first) / 15.0;
-    Some((best, (best - second).abs()))
+    // Steps that are in tune with an oscillation agree with each other, and not with a small one.
+    let close = central(step / 100.0)?;
+    Some((best, (best - second).abs().max((best - close).abs() / 5.0)))
 }
 
 /// How many derivatives were compared at a point; fails where one is wrong.
@@ -100,8 +108,7 @@ fn compare(function: &Function, inputs: &Inputs, helpers: &Helpers) -> Result<u3
 #[test]
 fn derivatives_agree_with_finite_differences() {
     let (helpers, compared) = (Helpers::new(), Cell::new(0));
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new(config);
+    let mut runner = runner(CASES);
     let result = runner.run(&(sources(), vec(points(), 3)), |(source, points)| {
         let (_, function) = steps_of(Kind::Score, &source.0);
         for inputs in &points {
@@ -119,8 +126,7 @@ fn derivatives_agree_with_finite_differences() {
 #[test]
 fn readable_texts_are_functions_of_the_language_that_mean_the_same() {
     let (helpers, compared, otherwise) = (Helpers::new(), Cell::new(0), Cell::new(0));
-    let config = Config { cases: CASES / 2, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new(config);
+    let mut runner = runner(CASES / 2);
     let result = runner.run(&(sources(), points()), |(source, inputs)| {
         let (signature, function) = steps_of(Kind::Score, &source.0);
         if difference(&function, &inputs, Input::Score, &helpers).is_none() {
