@@ -50,8 +50,7 @@ mod each {
 
     assert_all_compiled! {
         generated_0 generated_1 generated_2 generated_3 generated_4 generated_5 generated_6
-        generated_7 generated_8 generated_9 generated_10 generated_11 generated_12 generated_13
-        generated_14 generated_15
+        generated_7
     }
 
     #[test]

@@ -110,6 +110,17 @@ pub fn leaves(score: f32, at: Position, kind: u32, offset: i32) -> f32 {
     f32::max(pair.0, -50.0) * side + high
 }
 
+/// The example of the guide: steep near the diagonal, flat far from it.
+#[score_mod(example(3, 0.5))]
+pub fn shelf(score: f32, at: Position, width: u32, floor: f32) -> f32 {
+    let (low, high) = if at.key < at.query { (floor, score) } else { (score, floor) };
+    match at.query.abs_diff(at.key) {
+        0 => return score,
+        n if n < width => low.max(high),
+        _ => low,
+    }
+}
+
 /// Constants of the number types.
 #[score_mod]
 pub fn constants(score: f32) -> f32 {
@@ -207,6 +218,17 @@ fn the_first_return_on_the_way_counts() {
             }
         }
     }
+}
+
+#[test]
+fn a_match_with_a_return_is_its_arms() {
+    let at = |query, key| Position { query, key, ..AT };
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(4, 4)), -2.0);
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(4, 2)), 0.5);
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(4, 0)), 0.5);
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(0, 4)), -2.0);
+    assert_eq!(shelf(3, 0.5).score_grad(2.0, &at(4, 2)), 1.0);
+    assert_eq!(shelf(3, 0.5).score_grad(2.0, &at(4, 0)), 0.0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub use helper::helper;
 pub use item::{Steps, item, variant_name};
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 
 use crate::ir::{
@@ -112,14 +112,14 @@ fn call_checks(function: &Function) -> TokenStream {
     let checks = found.iter().map(|call| {
         let (callee, result) = (callee_name(call.callee), format_ident!("{}", call.result.name()));
         let place = Span::call_site().located_at(function.callees[call.callee].path.span());
-        quote_spanned!(place=> gives::<#callee, #result>();)
+        located(quote!(gives::<#callee, #result>), place)
     });
     match found.is_empty() {
         true => TokenStream::new(),
         false => quote! {
             const _: fn() = || {
                 use ::tilewright::__private::gives;
-                #(#checks)*
+                #(#checks();)*
             };
         },
     }

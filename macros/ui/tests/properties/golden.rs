@@ -17,7 +17,7 @@ use crate::steps_of;
 
 const FILE: &str = "../../kernel-lib/tests/language/generated.rs";
 
-const COUNT: usize = 16;
+const COUNT: usize = 8;
 
 /// The parameters that the file's examples have.
 const PARAMETERS: [Number; 3] = [Number::F32(0.75), Number::U32(3), Number::I32(-2)];
@@ -98,7 +98,7 @@ fn generated() -> String {
         let depends = rows.iter().filter(|(_, _, slope)| *slope != 0.0).count();
         // Nearly everywhere smooth, dependent on the score, and not trivial.
         let statements = steps.body.statements.len();
-        if rows.len() < 24 || depends < 8 || !(6..40).contains(&statements) {
+        if rows.len() < 24 || depends < 8 || !(12..60).contains(&statements) {
             continue;
         }
         count += 1;

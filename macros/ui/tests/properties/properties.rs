@@ -15,7 +15,7 @@ use crate::ir::{Function, Input};
 use crate::signature::Kind;
 use crate::steps_of;
 
-const CASES: u32 = 60000;
+const CASES: u32 = 4000;
 
 /// Values larger than this leave too few digits for a difference.
 const LARGEST: f64 = 1e5;
