@@ -4,9 +4,10 @@ use quote::ToTokens;
 use syn::{Arm, Expr, ExprIf, ExprMatch};
 
 use crate::check::Checker;
-use crate::flow::{Flow, Rest, Side, always_returns, block_always_returns};
+use crate::flow::{Rest, always_returns, block_always_returns};
 use crate::given::{Expected, Given};
 use crate::ir::{Binary, Operand, Type};
+use crate::join::{Flow, Side};
 
 impl<'a> Checker<'a> {
     pub fn if_else(
@@ -144,7 +145,7 @@ impl<'a> Checker<'a> {
 
 /// What the first of two sides says about the second.
 fn refined(expected: &Expected, joins: bool, flow: &Option<Flow>) -> Expected {
-    match flow.as_ref().and_then(Flow::given) {
+    match flow.as_ref().and_then(|flow| flow.value.as_ref()) {
         Some(given) if joins && !matches!(expected, Expected::Nothing) => {
             match given.expectation() {
                 Expected::Open => expected.clone(),

@@ -117,7 +117,7 @@
 //! # How it works
 //!
 //! `signature` reads the head of the function. `check`, with `flow` (blocks and `return`),
-//! `choice` (`if` and `match`), `pattern`, `given` (tuples), `operators` and `call`, reads the body,
+//! `choice` and `join` (`if` and `match`), `pattern`, `given` (tuples), `operators` and `call`, reads the body,
 //! resolves names, checks types and writes it through `builder` as steps of `ir`, where `methods`
 //! says what each method means; `gradient` does so for a derivative written by hand.
 //! `differentiate` makes the derivative of such steps, and `emit` prints all of it: for the device,
@@ -135,6 +135,7 @@ mod flow;
 mod given;
 mod gradient;
 mod ir;
+mod join;
 mod literal;
 mod methods;
 mod near;

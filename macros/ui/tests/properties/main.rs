@@ -27,6 +27,8 @@ mod flow;
 mod given;
 #[path = "../../../src/ir.rs"]
 mod ir;
+#[path = "../../../src/join.rs"]
+mod join;
 #[path = "../../../src/literal.rs"]
 mod literal;
 #[path = "../../../src/methods.rs"]
