@@ -38,9 +38,11 @@
 //! /// Steep near the diagonal, flat far from it.
 //! #[score_mod(example(3, 0.5))]
 //! pub fn shelf(score: f32, at: Position, width: u32, floor: f32) -> f32 {
+//!     if at.key == at.query {
+//!         return score;
+//!     }
 //!     let (low, high) = if at.key < at.query { (floor, score) } else { (score, floor) };
 //!     match at.query.abs_diff(at.key) {
-//!         0 => return score,
 //!         n if n < width => low.max(high),
 //!         _ => low,
 //!     }

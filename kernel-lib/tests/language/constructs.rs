@@ -113,9 +113,11 @@ pub fn leaves(score: f32, at: Position, kind: u32, offset: i32) -> f32 {
 /// The example of the guide: steep near the diagonal, flat far from it.
 #[score_mod(example(3, 0.5))]
 pub fn shelf(score: f32, at: Position, width: u32, floor: f32) -> f32 {
+    if at.key == at.query {
+        return score;
+    }
     let (low, high) = if at.key < at.query { (floor, score) } else { (score, floor) };
     match at.query.abs_diff(at.key) {
-        0 => return score,
         n if n < width => low.max(high),
         _ => low,
     }
