@@ -35,6 +35,7 @@
 //! |---|---|
 //! | [`attention`], [`attention_backward`] | the operators, on device tensors with any strides |
 //! | [`variants`] | the library of variants; each file shows how one is written |
+//! | [`functions`] | what variants call, such as `sigmoid` |
 //! | [`language`] | what a variant is, composition, the registry that finds yours too |
 //! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
 //! | [`reference`](mod@reference), [`conformance`] | the `f64` oracle, and the suite that compares everything with it |
@@ -59,6 +60,7 @@ pub mod cuda_source;
 mod device;
 mod dtype;
 mod error;
+pub mod functions;
 pub mod language;
 mod plan;
 mod problem;
@@ -82,18 +84,20 @@ pub use tensor::Strided;
 
 /// What a file that defines or uses variants imports.
 pub mod prelude {
+    pub use crate::functions::{sigmoid, softplus};
     pub use crate::language::{AnyVariant, Learned, Position, Table, Variant};
     pub use crate::variants::*;
     pub use crate::{
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,
         attention_backward,
     };
-    pub use tilewright_macros::{mask_mod, score_mod};
+    pub use tilewright_macros::{mask_mod, score_fn, score_mod};
 }
 
 /// What the macros' expansion names. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::language::{Gives, gives};
     pub use cubecl;
     pub use inventory;
 }

@@ -117,6 +117,17 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
         self.first.score_grad(score, at) * self.second.score_grad(between, at)
     }
 
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        let between = self.first.score(score, at);
+        let (first, second) =
+            (self.first.derived_grad(score, at), self.second.derived_grad(between, at));
+        if first.is_none() && second.is_none() {
+            return None;
+        }
+        let first = first.unwrap_or_else(|| self.first.score_grad(score, at));
+        Some(first * second.unwrap_or_else(|| self.second.score_grad(between, at)))
+    }
+
     fn keep(&self, at: &Position) -> bool {
         self.first.keep(at) && self.second.keep(at)
     }
@@ -179,6 +190,14 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
         }
     }
 
+    fn source(&self) -> String {
+        joined(self.first.source(), self.second.source())
+    }
+
+    fn derivative(&self) -> String {
+        joined(self.first.derivative(), self.second.derivative())
+    }
+
     fn describe(&self) -> String {
         format!("{} and {}", self.first.describe(), self.second.describe())
     }
@@ -186,5 +205,14 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
     fn source_hash(&self) -> u64 {
         // Order matters: composition of scores does not commute.
         self.first.source_hash().rotate_left(1) ^ self.second.source_hash()
+    }
+}
+
+/// Both texts, with an empty line between them where there are two.
+fn joined(first: String, second: String) -> String {
+    match (first.is_empty(), second.is_empty()) {
+        (_, true) => first,
+        (true, _) => second,
+        _ => format!("{first}\n{second}"),
     }
 }

@@ -1,7 +1,11 @@
 //! The language from the outside: variants against finite differences, composition, registry.
 
+mod compiled;
 mod constructs;
 mod device;
+#[rustfmt::skip]
+mod generated;
+mod helpers;
 mod tables;
 
 use proptest::prelude::*;
