@@ -35,6 +35,7 @@
 //! |---|---|
 //! | [`attention`], [`attention_backward`] | the operators, on device tensors with any strides |
 //! | [`variants`] | the library of variants; each file shows how one is written |
+//! | [`functions`] | what variants call, such as `sigmoid` |
 //! | [`language`] | what a variant is, composition, the registry that finds yours too |
 //! | [`program`], [`programs`] | whole kernels under `#[kernel]`: their vocabulary, and three of them |
 //! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
@@ -61,6 +62,7 @@ pub mod cuda_source;
 mod device;
 mod dtype;
 mod error;
+pub mod functions;
 pub mod language;
 pub mod picture;
 mod plan;
@@ -87,18 +89,20 @@ pub use tensor::Strided;
 
 /// What a file that defines or uses variants imports.
 pub mod prelude {
+    pub use crate::functions::{sigmoid, softplus};
     pub use crate::language::{AnyVariant, Learned, Mask, Position, Table, Variant, heads};
     pub use crate::variants::*;
     pub use crate::{
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,
         attention_backward,
     };
-    pub use tilewright_macros::{kernel, mask_mod, score_mod};
+    pub use tilewright_macros::{kernel, mask_mod, score_fn, score_mod};
 }
 
 /// What the macros' expansion names. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::language::{Gives, gives};
     pub use cubecl;
     pub use inventory;
 }

@@ -1,7 +1,10 @@
 //! Writes the steps of a function, simplifying each as it is added.
 
+use quote::ToTokens;
+
 use crate::ir::{
-    Binary, Block, Function, Input, Op, Operand, Read, Statement, Type, Unary, Value, type_of,
+    Argument, Binary, Block, Call, Callee, Function, Input, Op, Operand, Part, Read, Statement,
+    Type, Unary, Value, type_of,
 };
 
 /// A constant exponent up to this becomes multiplications.
@@ -10,6 +13,8 @@ const UNROLLED_EXPONENT: u32 = 16;
 /// A function under construction. Steps go to the innermost open block.
 pub struct Builder {
     types: Vec<Type>,
+    names: Vec<Option<String>>,
+    callees: Vec<Callee>,
     inputs: Vec<(Input, Value)>,
     definitions: Vec<Option<Op>>,
     open: Vec<Vec<Statement>>,
@@ -19,6 +24,8 @@ impl Builder {
     pub fn new() -> Builder {
         Builder {
             types: Vec::new(),
+            names: Vec::new(),
+            callees: Vec::new(),
             inputs: Vec::new(),
             definitions: Vec::new(),
             open: vec![vec![]],
@@ -29,6 +36,8 @@ impl Builder {
     pub fn following(function: &Function) -> Builder {
         Builder {
             types: function.types.clone(),
+            names: function.names.clone(),
+            callees: function.callees.clone(),
             inputs: function.inputs.clone(),
             definitions: vec![None; function.types.len()],
             open: vec![vec![]],
@@ -37,12 +46,13 @@ impl Builder {
 
     pub fn finish(mut self, results: Vec<Operand>) -> Function {
         let body = Block::new(self.close(), results);
-        Function { types: self.types, inputs: self.inputs, body }
+        let Builder { types, names, callees, inputs, .. } = self;
+        Function { types, names, callees, inputs, body }
     }
 
-    /// The steps written so far and the types of all names.
-    pub fn into_parts(mut self) -> (Vec<Statement>, Vec<Type>) {
-        (self.close(), self.types)
+    /// The steps written so far, and the types and names of all values.
+    pub fn into_parts(mut self) -> (Vec<Statement>, Vec<Type>, Vec<Option<String>>) {
+        (self.close(), self.types, self.names)
     }
 
     pub fn input(&mut self, input: Input, ty: Type) -> Operand {
@@ -62,6 +72,17 @@ impl Builder {
         self.open.push(Vec::new());
     }
 
+    /// Records what the author calls a value. The first name stays.
+    pub fn set_name(&mut self, operand: Operand, name: &str) {
+        if let Operand::Value(value) = operand {
+            self.names[value.0].get_or_insert_with(|| name.to_owned());
+        }
+    }
+
+    pub fn name_of(&self, value: Value) -> Option<&str> {
+        self.names[value.0].as_deref()
+    }
+
     /// Ends the inner block and hands over its steps.
     pub fn close(&mut self) -> Vec<Statement> {
         self.open.pop().expect("every close has its open")
@@ -71,7 +92,7 @@ impl Builder {
     pub fn copy(&mut self, statements: &[Statement]) {
         for statement in statements {
             if let Statement::Let { value, op } = statement {
-                self.definitions[value.0] = Some(*op);
+                self.definitions[value.0] = Some(op.clone());
             }
             self.push(statement.clone());
         }
@@ -83,6 +104,7 @@ impl Builder {
 
     fn name(&mut self, ty: Type, op: Option<Op>) -> Value {
         self.types.push(ty);
+        self.names.push(None);
         self.definitions.push(op);
         Value(self.types.len() - 1)
     }
@@ -92,16 +114,42 @@ impl Builder {
     }
 
     fn step(&mut self, ty: Type, op: Op) -> Operand {
-        let value = self.name(ty, Some(op));
+        let value = self.name(ty, Some(op.clone()));
         self.push(Statement::Let { value, op });
         Operand::Value(value)
     }
 
     fn definition(&self, operand: Operand) -> Option<Op> {
         match operand {
-            Operand::Value(value) => self.definitions[value.0],
+            Operand::Value(value) => self.definitions[value.0].clone(),
             _ => None,
         }
+    }
+
+    /// Gives these callees the places that they have in another function.
+    pub fn knows_callees(&mut self, callees: &[Callee]) {
+        self.callees = callees.to_vec();
+    }
+
+    /// A call of another function of the language.
+    pub fn call_path(
+        &mut self,
+        path: &syn::Path,
+        arguments: Vec<Argument>,
+        result: Type,
+    ) -> Operand {
+        let text = |path: &syn::Path| path.to_token_stream().to_string();
+        let known = self.callees.iter().position(|callee| text(&callee.path) == text(path));
+        let callee = known.unwrap_or_else(|| {
+            self.callees.push(Callee { path: path.clone() });
+            self.callees.len() - 1
+        });
+        let arguments = arguments.into();
+        self.call(Call { callee, part: Part::Result, arguments, result })
+    }
+
+    pub fn call(&mut self, call: Call) -> Operand {
+        self.step(call.result, Op::Call(call))
     }
 
     pub fn unary(&mut self, op: Unary, a: Operand) -> Operand {
@@ -281,6 +329,10 @@ impl Builder {
         for (column, (&a, &b)) in then.results.iter().zip(&otherwise.results).enumerate() {
             if a == b {
                 results.push(a);
+            } else if (a, b) == (Operand::Bool(true), Operand::Bool(false)) {
+                results.push(condition);
+            } else if (a, b) == (Operand::Bool(false), Operand::Bool(true)) {
+                results.push(self.unary(Unary::Not, condition));
             } else {
                 let ty = self.type_of(a);
                 let value = self.name(ty, None);

@@ -20,7 +20,8 @@ use std::f64::consts::{LN_2, LOG2_E};
 
 use crate::builder::Builder;
 use crate::ir::{
-    Binary, Block, Function, Input, Op, Operand, Statement, Type, Unary, Value, type_of,
+    Argument, Binary, Block, Call, Function, Input, Op, Operand, Part, Statement, Type, Unary,
+    Value, type_of,
 };
 
 /// The derivatives of the first result with respect to each of `inputs`, as the results of a
@@ -55,7 +56,9 @@ fn mark_active(block: &Block, types: &[Type], active: &mut HashSet<Value>) {
     for statement in &block.statements {
         match statement {
             Statement::Let { value, op } => {
-                if differentiable_operands(op).iter().any(|&read| is_active(read, active)) {
+                let is_float = type_of(types, Operand::Value(*value)) == Type::F32;
+                let reads = differentiable_operands(op);
+                if is_float && reads.iter().any(|&read| is_active(read, active)) {
                     active.insert(*value);
                 }
             }
@@ -88,6 +91,7 @@ fn differentiable_operands(op: &Op) -> Vec<Operand> {
         Op::Select(_, a, b) => vec![a, b],
         Op::Cast(..) => vec![],
         Op::Read(read) => read.site.map(Operand::Value).into_iter().collect(),
+        Op::Call(_) => op.operands(),
     }
 }
 
@@ -115,6 +119,7 @@ impl Reverse {
             match statement {
                 Statement::Let { value, op } => {
                     if let Some(adjoint) = adjoints.get(value).copied() {
+                        self.name_adjoint(*value, adjoint);
                         self.operation(op, Operand::Value(*value), adjoint, adjoints);
                     }
                 }
@@ -124,10 +129,21 @@ impl Reverse {
                         .map(|value| adjoints.get(value).copied().unwrap_or(ZERO))
                         .collect();
                     if seeds.iter().any(|&seed| seed != ZERO) {
+                        for (&value, &seed) in values.iter().zip(&seeds) {
+                            self.name_adjoint(value, seed);
+                        }
                         self.branch(*condition, then, otherwise, &seeds, adjoints);
                     }
                 }
             }
+        }
+    }
+
+    /// The adjoint of what the author calls `x` is called `d_x`.
+    fn name_adjoint(&mut self, value: Value, adjoint: Operand) {
+        if let Some(name) = self.builder.name_of(value) {
+            let name = format!("d_{name}");
+            self.builder.set_name(adjoint, &name);
         }
     }
 
@@ -196,6 +212,18 @@ impl Reverse {
             Op::Read(read) => {
                 if let Some(site) = read.site {
                     self.add(adjoints, Operand::Value(site), adjoint);
+                }
+            }
+            Op::Call(ref call) => {
+                for (place, &argument) in call.arguments.iter().enumerate() {
+                    if let Argument::Value(argument) = argument
+                        && is_active(argument, &self.active)
+                    {
+                        let part = Part::Derivative(place);
+                        let slope = self.builder.call(Call { part, ..call.clone() });
+                        let contribution = self.builder.binary(Binary::Mul, adjoint, slope);
+                        self.add(adjoints, argument, contribution);
+                    }
                 }
             }
         }

@@ -4,9 +4,11 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Expr, ExprIndex};
 
+use crate::call;
 use crate::check::Checker;
 use crate::errors::Errors;
 use crate::example::Example;
+use crate::given::Expected;
 use crate::ir::{Function, MAX_RANK, Operand, Read, Type, Value};
 use crate::literal::Checked;
 use crate::signature::{Parameter, Signature};
@@ -43,6 +45,13 @@ impl Tables {
         )
     }
 
+    /// Takes the number of dimensions of each table from a function that is read before.
+    pub fn follow(&mut self, function: &Function) {
+        for (place, rank) in sites::ranks(function) {
+            self.tables[place].rank = Some(rank);
+        }
+    }
+
     /// What only the whole function shows.
     pub fn check(&self, signature: &Signature, function: &Function, errors: &mut Errors) {
         let read = sites::tables_read(function);
@@ -73,6 +82,11 @@ impl Tables {
                 }
             }
         }
+        self.check_indices(function, errors);
+    }
+
+    /// Whether each index is known before the score is.
+    pub fn check_indices(&self, function: &Function, errors: &mut Errors) {
         let depends = sites::changes_with_score(function);
         for (value, index) in &self.reads {
             if depends(*value) {
@@ -90,10 +104,10 @@ fn count(number: usize, one: &str, several: &str) -> String {
 }
 
 /// A learned number: the only element of its table.
-pub fn learned_number(checker: &mut Checker<'_>, parameter: usize) -> Checked {
+pub fn learned_number(checker: &mut Checker<'_>, parameter: usize) -> Operand {
     let index = [Operand::U32(0); MAX_RANK];
     let read = Read { parameter, ty: Type::F32, rank: 0, index, site: None };
-    Checked::Typed(checker.builder.read(read), Type::F32)
+    checker.builder.read(read)
 }
 
 pub fn read(checker: &mut Checker<'_>, expression: &ExprIndex) -> Option<Checked> {
@@ -113,10 +127,7 @@ pub fn read(checker: &mut Checker<'_>, expression: &ExprIndex) -> Option<Checked
         }
         return None;
     };
-    let given: Vec<&Expr> = match &*expression.index {
-        Expr::Tuple(tuple) => tuple.elems.iter().collect(),
-        one => vec![one],
-    };
+    let given = indices(checker, &expression.index)?;
     let rank = given.len();
     let table = &mut checker.tables.tables[parameter];
     let (name, ty, known) = (table.name.clone(), table.ty, *table.rank.get_or_insert(rank));
@@ -134,15 +145,8 @@ pub fn read(checker: &mut Checker<'_>, expression: &ExprIndex) -> Option<Checked
         checker.errors.at(&expression.index, message);
         return None;
     }
-    let mut indices = Vec::new();
-    for index in given {
-        indices.extend(self::index(checker, index));
-    }
-    if indices.len() < rank {
-        return None;
-    }
     let mut index = [Operand::U32(0); MAX_RANK];
-    index[..rank].copy_from_slice(&indices);
+    index[..rank].copy_from_slice(&given);
     let operand = checker.builder.read(Read { parameter, ty, rank, index, site: None });
     if let Operand::Value(value) = operand {
         checker.tables.reads.push((value, expression.index.to_token_stream()));
@@ -150,8 +154,30 @@ pub fn read(checker: &mut Checker<'_>, expression: &ExprIndex) -> Option<Checked
     Some(Checked::Typed(operand, ty))
 }
 
-fn index(checker: &mut Checker<'_>, index: &Expr) -> Option<Operand> {
-    match checker.expression(index, None)? {
+/// What stands in the brackets: one index or a tuple of them.
+fn indices(checker: &mut Checker<'_>, given: &Expr) -> Option<Vec<Operand>> {
+    let elements: Vec<&Expr> = match given {
+        Expr::Tuple(tuple) => tuple.elems.iter().collect(),
+        one => vec![one],
+    };
+    let mut indices = Vec::new();
+    let mut whole = true;
+    for element in elements {
+        // A call says nothing of its type, and most indices are `u32`.
+        let expected = Expected::of(call::is_open(element).then_some(Type::U32));
+        let leaves = checker.value(element, &expected).map(|given| given.leaves());
+        whole &= leaves.is_some();
+        for leaf in leaves.into_iter().flatten() {
+            let operand = index(checker, leaf, element);
+            whole &= operand.is_some();
+            indices.extend(operand);
+        }
+    }
+    whole.then_some(indices)
+}
+
+fn index(checker: &mut Checker<'_>, value: Checked, index: &Expr) -> Option<Operand> {
+    match value {
         Checked::Typed(operand, ty) if ty.is_integer() => Some(operand),
         Checked::Typed(_, ty) => {
             let hint = if ty == Type::F32 { ": cast it, as in `a as u32`" } else { "" };

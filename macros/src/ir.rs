@@ -7,8 +7,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::rc::Rc;
 
-/// The types a score or mask function computes with.
+/// The types a function of the language computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
     F32,
@@ -150,8 +151,39 @@ impl Binary {
     }
 }
 
-/// One primitive operation.
+/// A function of the same language that this one calls.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// As the calling function writes it.
+    pub path: syn::Path,
+}
+
+/// What a call passes.
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Argument {
+    Value(Operand),
+    Position,
+}
+
+/// Which of the functions that a callee brings is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    Result,
+    /// The derivative of the result with respect to the argument at this place.
+    Derivative(usize),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The place of the callee in [`Function::callees`].
+    pub callee: usize,
+    pub part: Part,
+    pub arguments: Rc<[Argument]>,
+    pub result: Type,
+}
+
+/// One primitive operation.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     Unary(Unary, Operand),
     Binary(Binary, Operand, Operand),
@@ -159,6 +191,7 @@ pub enum Op {
     Select(Operand, Operand, Operand),
     Cast(Type, Operand),
     Read(Read),
+    Call(Call),
 }
 
 impl Op {
@@ -169,6 +202,13 @@ impl Op {
             Op::Select(c, a, b) => vec![c, a, b],
             Op::Read(read) => {
                 read.indices().iter().copied().chain(read.site.map(Operand::Value)).collect()
+            }
+            Op::Call(ref call) => {
+                let value = |argument: &Argument| match *argument {
+                    Argument::Value(operand) => Some(operand),
+                    Argument::Position => None,
+                };
+                call.arguments.iter().filter_map(value).collect()
             }
         }
     }
@@ -275,10 +315,13 @@ impl Block {
 }
 
 /// A whole function.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Function {
     /// The type of every value.
     pub types: Vec<Type>,
+    /// What the author calls a value, for texts that people read.
+    pub names: Vec<Option<String>>,
+    pub callees: Vec<Callee>,
     /// The values that stand for what the function is given.
     pub inputs: Vec<(Input, Value)>,
     pub body: Block,

@@ -42,10 +42,31 @@
 //! *site* is one of them with one index; the variant tells, for each site and position, which
 //! element it is and how the score changes with it.
 //!
-//! **The body** is made of `let`, `if` with `else`, arithmetic, comparisons, `&&`, `||`, `!`,
-//! casts, elements of tables, the methods of numbers (an unknown one is answered with the list) and constants such as
-//! `f32::INFINITY` and `core::f32::consts::PI`. There are no loops, calls, macros or changing
-//! names.
+//! **The body** is plain Rust without loops, macros and changing names:
+//!
+//! - `let` with a name or a tuple of names, under a type or without, and the same name again;
+//! - `if` with `else` and `else if`, and `match` on whole numbers, truths and tuples of them, with
+//!   `|`, ranges, names, guards and `_`; both give values, tuples too;
+//! - `return` anywhere in these, as in `if score < low { return low; }`;
+//! - arithmetic, comparisons, `&&`, `||`, `!`, casts, the methods of numbers as `a.max(b)` or
+//!   `f32::max(a, b)` (an unknown one is answered with the list), and constants such as
+//!   `f32::INFINITY` and `core::f32::consts::PI`;
+//! - elements of tables, and calls of functions marked `#[score_fn]`.
+//!
+//! ```text
+//! /// Steep near the diagonal, flat far from it.
+//! #[score_mod(example(3, 0.5))]
+//! pub fn shelf(score: f32, at: Position, width: u32, floor: f32) -> f32 {
+//!     if at.key == at.query {
+//!         return score;
+//!     }
+//!     let (low, high) = if at.key < at.query { (floor, score) } else { (score, floor) };
+//!     match at.query.abs_diff(at.key) {
+//!         n if n < width => low.max(high),
+//!         _ => low,
+//!     }
+//! }
+//! ```
 //!
 //! **Joined** variants are one kernel: `a.and(b)`, of masks also `a.or(b)` and `a.not()`, and
 //! `heads(0..8, a).heads(8..16, b)` for heads that differ.
@@ -58,6 +79,54 @@
 //! depend on the sizes of what is tested (`batch`, `heads`, `queries`, `keys`), and is filled with
 //! seeded random numbers; one that is left out is as large as what the function reads.
 //!
+//! # Functions that others call
+//!
+//! ```text
+//! #[score_fn]
+//! pub fn bump(x: f32, height: f32) -> f32 {
+//!     height * (-x * x).exp()
+//! }
+//!
+//! #[score_mod]
+//! pub fn bumped(score: f32, at: Position) -> f32 {
+//!     let far: u32 = shapes::distance(at);
+//!     score + bump(score, 0.5) * far as f32
+//! }
+//! ```
+//!
+//! `#[score_fn]` stands on a function of `f32`, `u32`, `i32`, `bool` and, once, `Position`, with
+//! one of the first four as its result. It is called by its name or path, from its own module or
+//! crate or another, and by other such functions. It stays a plain function; beside it stands a
+//! type of the same name, which has the device code, the function in `f64` and a derivative for
+//! each `f32` argument, and which the same `use` imports. (So no module beside it can have its
+//! name.) The library has some of them in `tilewright::functions`, `sigmoid` among them.
+//!
+//! A macro sees one item, so what a call gives is known from its place: the type of its `let`, the
+//! other side of an operator, an argument, a condition or the result, and else `f32`. rustc
+//! compares that with the function, and the arguments too, in the function as it is written. A
+//! cast says nothing about what it casts: bind such a call with its type first.
+//!
+//! A caller's source hash contains those of the functions it calls: a change in one of them makes
+//! tuned tables and caches stale.
+//!
+//! # Derivatives
+//!
+//! The derivative is derived from the steps of the function, by reverse-mode differentiation.
+//! Another one can be given, in the same language: a closure of the function's arguments, or the
+//! path of a `#[score_fn]` with the same arguments.
+//!
+//! ```text
+//! #[score_mod(example(30.0), grad = |score, cap| {
+//!     let ratio = (score / cap).tanh();
+//!     1.0 - ratio * ratio
+//! })]
+//! ```
+//!
+//! It is used on the device and the host. The derived one remains: `Variant::derived_grad` gives
+//! it, and `tilewright::language::check_gradient` compares the two, which a test does for
+//! every registered variant of the library. `Variant::derivative` shows the derivative as a
+//! function of the language, and `Variant::source` the function itself, for people to read.
+//!
 //! # Numbers
 //!
 //! - A bare integer literal takes the type of what it is joined with, else `i32`.
@@ -67,8 +136,10 @@
 //!   unspecified integer on the device.
 //! - At a kink the derivative is one of the one-sided ones, and 0 for `abs`; `a.max(b)` belongs to
 //!   `b` where both are equal. Rounding, casts and comparisons have the derivative 0.
-//! - Only the chosen block of an `if` runs, forward and in the derivative. To keep `ln(x)` away
-//!   from a negative `x`, write it inside the block.
+//! - Where a slope is infinite, as that of `sqrt` at 0, the derivative is infinite or NaN.
+//! - Only the chosen block of an `if` or `match` runs, forward and in the derivative, and what
+//!   follows a `return` does not. To keep `ln(x)` away from a negative `x`, write it inside the
+//!   block, or after the return.
 //!
 //! # Whole kernels
 //!
@@ -147,26 +218,36 @@
 //!
 //! # How it works
 //!
-//! `signature` reads the head of the function. `check`, with `operators` and `call`, reads the
-//! body, resolves names, checks types and writes it through `builder` as steps of `ir`, where
-//! `methods` says what each method means and `index` reads tables; `sites` finds where.
-//! `differentiate` makes the derivative of such steps, and `emit` prints all of it. `kernel` reads
-//! and writes whole kernels, whose body goes to CubeCL.
+//! `signature` reads the head of the function, and `example` the values to test it with. `check`,
+//! with `flow` (blocks and `return`), `choice` and `join` (`if` and `match`), `pattern`, `given`
+//! (tuples), `operators`, `call` and `index` (tables), reads the body, resolves names, checks types
+//! and writes it through `builder` as steps of `ir`, where `methods` says what each method means;
+//! `gradient` does so for a derivative written by hand. `sites` finds where tables are read.
+//! `differentiate` makes the derivative of such steps, and `emit` prints all of it: for the device,
+//! for the host, and for people. The property tests in `macros/ui` run steps of functions made at
+//! random.
+//! `kernel` reads and writes whole kernels, whose body goes to CubeCL.
 
 mod builder;
 mod call;
 mod check;
+mod choice;
 mod differentiate;
 mod emit;
 mod errors;
 mod example;
+mod flow;
+mod given;
+mod gradient;
 mod index;
 mod ir;
+mod join;
 mod kernel;
 mod literal;
 mod methods;
 mod near;
 mod operators;
+mod pattern;
 mod refuse;
 mod signature;
 mod sites;
@@ -196,6 +277,12 @@ pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
+/// Makes a function one that functions of the language call: see the [crate's guide](crate).
+#[proc_macro_attribute]
+pub fn score_fn(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Helper, attribute, item)
+}
+
 fn expand(kind: Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {
     try_expand(kind, attribute.into(), item.into())
         .unwrap_or_else(|error| error.into_compile_error())
@@ -214,7 +301,7 @@ fn try_expand(
     })?;
     let mut errors = Errors::default();
     let signature = Signature::parse(kind, attribute, &function, &mut errors);
-    if emit::variant_name(&signature.name) == signature.name {
+    if kind != Kind::Helper && emit::variant_name(&signature.name) == signature.name {
         errors.at(
             &signature.name,
             "a function's name is in snake case here, as in `sliding_window`: its struct is called \
@@ -226,8 +313,19 @@ fn try_expand(
         true => check::check(&signature, &function.block, &mut errors),
         false => None,
     };
+    let by_hand = match (&checked, &signature.gradient) {
+        (Some(checked), Some(gradient)) => {
+            gradient::check(&signature, gradient, checked, &mut errors)
+        }
+        _ => None,
+    };
     errors.into_result()?;
     let mut checked = checked.expect("a body without errors has steps");
-    let sites = sites::find(&mut checked, &signature.parameters);
-    Ok(emit::item(&signature, &function, &checked, &sites))
+    if kind == Kind::Helper {
+        return Ok(emit::helper(&signature, &function, &checked));
+    }
+    // It marks what is learned, so it comes before any derivative.
+    let sites = sites::find(&mut checked, by_hand.as_ref(), &signature.parameters);
+    let steps = emit::Steps::new(checked, by_hand);
+    Ok(emit::item(&signature, &function, &steps, &sites))
 }

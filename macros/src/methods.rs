@@ -1,4 +1,4 @@
-//! Every method that a score or mask function may call, in one table.
+//! Every method that a function of the language may call, in one table.
 //!
 //! A row says what the method takes and how it is written in primitive operations; the checker,
 //! the messages and, through the primitives, every text follow from it. Methods that the device

@@ -6,8 +6,8 @@ use syn::{BinOp, Expr, UnOp};
 use crate::check::Checker;
 use crate::ir::{Binary, Operand, Type, Unary};
 use crate::literal::{self, Checked};
-use crate::refuse;
 use crate::signature::type_name;
+use crate::{call, refuse};
 
 impl Checker<'_> {
     pub fn unary(&mut self, unary: &syn::ExprUnary, expected: Option<Type>) -> Option<Checked> {
@@ -58,13 +58,28 @@ impl Checker<'_> {
         };
         let logical = matches!(op, Binary::And | Binary::Or);
         let expected = if logical || op.is_comparison() { None } else { expected };
-        let left = self.expression(&binary.left, expected);
-        let hint = match left {
+        let expected = if logical { Some(Type::Bool) } else { expected };
+        let hint = |side: Option<Checked>| match side {
             Some(Checked::Typed(_, ty)) if !logical => Some(ty),
             _ => expected,
         };
-        let right = self.expression(&binary.right, hint);
+        let (left, right) = if call::is_open(&binary.left) && expected.is_none() {
+            // The other side says what the call gives.
+            let right = self.expression(&binary.right, None);
+            (self.expression(&binary.left, hint(right)), right)
+        } else {
+            let left = self.expression(&binary.left, expected);
+            (left, self.expression(&binary.right, hint(left)))
+        };
         let (left, right) = (left?, right?);
+        for (side, other) in [(&binary.left, right), (&binary.right, left)] {
+            if call::is_open(side) && expected.is_none() && matches!(other, Checked::Integer(_)) {
+                let message = "this place does not say what the call gives: bind it with its type \
+                               first, as in `let a: u32 = f(b);`";
+                self.errors.at(side, message);
+                return None;
+            }
+        }
         if logical {
             let name = if op == Binary::And { "a side of `&&`" } else { "a side of `||`" };
             let left = self.expect(left, Type::Bool, &binary.left, name);
@@ -118,6 +133,13 @@ impl Checker<'_> {
     }
 
     pub fn cast(&mut self, cast: &syn::ExprCast) -> Option<Checked> {
+        if call::is_open(&cast.expr) {
+            let call = cast.expr.to_token_stream();
+            let message = "a cast does not say what this call gives: bind it with its type first, as \
+                           in `let a: u32 = f(b);`, then cast `a`";
+            self.errors.at(call, message);
+            return None;
+        }
         let value = self.expression(&cast.expr, None);
         let Some(to) = type_name(&cast.ty).as_deref().and_then(Type::from_name) else {
             self.errors.at(&cast.ty, "a cast is to `f32`, `u32` or `i32`");

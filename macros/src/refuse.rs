@@ -1,4 +1,4 @@
-//! What a score or mask function cannot say, and what to say instead.
+//! What a function of the language cannot say, and what to say instead.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -14,6 +14,10 @@ pub fn is_refused(expression: &Expr) -> bool {
             | Expr::Path(_)
             | Expr::Block(_)
             | Expr::If(_)
+            | Expr::Match(_)
+            | Expr::Return(_)
+            | Expr::Tuple(_)
+            | Expr::Call(_)
             | Expr::Unary(_)
             | Expr::Cast(_)
             | Expr::Field(_)
@@ -29,21 +33,12 @@ pub fn expression(expression: &Expr) -> syn::Error {
         Expr::Loop(e) => (e.loop_token.to_token_stream(), LOOP.to_owned()),
         Expr::Break(e) => (e.break_token.to_token_stream(), LOOP.to_owned()),
         Expr::Continue(e) => (e.continue_token.to_token_stream(), LOOP.to_owned()),
-        Expr::Match(e) => (
-            e.match_token.to_token_stream(),
-            "`match` cannot be used here: write `if a == 0 { .. } else { .. }`".to_owned(),
-        ),
-        Expr::Return(e) => (
-            e.return_token.to_token_stream(),
-            "`return` cannot be used here: a block's last expression is its value, and `if` \
-             chooses, as in `if a < b { a } else { b }`"
-                .to_owned(),
-        ),
         Expr::Closure(e) => {
-            (e.to_token_stream(), "closures cannot be used here: bind values with `let`".to_owned())
+            let message = "closures cannot be used here: bind values with `let`, or write a function \
+                           marked `#[score_fn]`";
+            (e.to_token_stream(), message.to_owned())
         }
         Expr::Macro(e) => return macro_call(&e.mac),
-        Expr::Call(e) => (e.to_token_stream(), call_message(e)),
         Expr::Assign(e) => (e.to_token_stream(), ASSIGNMENT.to_owned()),
         Expr::Binary(e) => return operator(&e.op),
         Expr::Let(e) => (e.to_token_stream(), "a condition is a `bool`, as in `a < b`".to_owned()),
@@ -53,36 +48,49 @@ pub fn expression(expression: &Expr) -> syn::Error {
         Expr::Reference(e) => {
             (e.to_token_stream(), "there are no references here: leave `&` out".to_owned())
         }
-        other => (
-            other.to_token_stream(),
-            "this cannot be used here: a score or mask function has `let`, `if` and `else`, \
-             arithmetic, comparisons, casts and methods of numbers"
+        Expr::Return(e) => (e.return_token.to_token_stream(), RETURN.to_owned()),
+        Expr::Array(e) => (e.to_token_stream(), ARRAY.to_owned()),
+        Expr::Repeat(e) => (e.to_token_stream(), ARRAY.to_owned()),
+        Expr::Range(e) => (
+            e.to_token_stream(),
+            "a range stands in a pattern of `match`, as in `1..=3 => a`, and nowhere else: compare, \
+             as in `a >= 1 && a <= 3`"
                 .to_owned(),
         ),
+        Expr::Struct(e) => {
+            (e.to_token_stream(), "there are no structs here: use a tuple, as in `(a, b)`".to_owned())
+        }
+        Expr::Try(e) => (
+            e.question_token.to_token_stream(),
+            "`?` cannot be used here: every value is a number or a truth; leave it out".to_owned(),
+        ),
+        Expr::Tuple(e) => (e.to_token_stream(), "`()` is no value: write a number".to_owned()),
+        Expr::Block(e) => (
+            e.to_token_stream(),
+            "a block here has no label and no attribute: write `{ let a = b; a }`".to_owned(),
+        ),
+        other => (other.to_token_stream(), OTHER.to_owned()),
     };
     syn::Error::new_spanned(tokens, message)
 }
 
-const LOOP: &str = "loops cannot be used here: a score or mask function is one expression for one \
-                    pair of query and key";
+/// A `return` where it cannot stand.
+pub const RETURN: &str = "`return` stands in a statement of its own or in a `let`, not inside of a \
+                          computation: bind the value first, as in `let a = if b { return c; } \
+                          else { d };`";
+
+const ARRAY: &str = "there are no arrays here: bind the values one by one, or as a tuple `(a, b)`";
+
+const OTHER: &str = "this cannot be used here: a function of this language has `let`, `if`, `match`, \
+                     `return`, tuples, arithmetic, comparisons, casts, methods of numbers and calls \
+                     of functions marked `#[score_fn]`";
+
+const LOOP: &str = "loops cannot be used here: a function of this language is one expression for one \
+                    pair of query and key; write the steps out, or into a function marked \
+                    `#[score_fn]`";
 
 const ASSIGNMENT: &str =
     "names do not change here: bind the new value again, as in `let a = a + 1.0;`";
-
-fn call_message(call: &syn::ExprCall) -> String {
-    let path = call.func.to_token_stream().to_string().replace(' ', "");
-    let method = path.rsplit_once("::").filter(|(ty, _)| matches!(*ty, "f32" | "u32" | "i32"));
-    match method {
-        Some(("f32" | "u32" | "i32", "from")) => {
-            format!("`{path}` cannot be called here: cast, as in `a as f32`")
-        }
-        Some((_, method)) => format!("write this call as a method: `a.{method}(..)`"),
-        None => format!(
-            "`{path}` cannot be called here: a score or mask function calls methods of numbers, as \
-             in `a.exp()`; write the body of `{path}` out"
-        ),
-    }
-}
 
 pub fn macro_call(call: &syn::Macro) -> syn::Error {
     let name = call.path.to_token_stream().to_string().replace(' ', "");

@@ -16,6 +16,8 @@ use crate::ir::Type;
 pub enum Kind {
     Score,
     Mask,
+    /// A function that others call.
+    Helper,
 }
 
 impl Kind {
@@ -23,13 +25,7 @@ impl Kind {
         match self {
             Kind::Score => "score_mod",
             Kind::Mask => "mask_mod",
-        }
-    }
-
-    pub fn result(self) -> Type {
-        match self {
-            Kind::Score => Type::F32,
-            Kind::Mask => Type::Bool,
+            Kind::Helper => "score_fn",
         }
     }
 
@@ -38,9 +34,13 @@ impl Kind {
         match self {
             Kind::Score => "fn name(score: f32, at: Position, parameters...) -> f32",
             Kind::Mask => "fn name(at: Position, parameters...) -> bool",
+            Kind::Helper => "fn name(a: f32, b: u32) -> f32",
         }
     }
 }
+
+/// How a derivative is given by hand.
+pub const GRADIENT_FORM: &str = "grad = |score, at, parameters...| ..";
 
 /// A parameter of a variant.
 pub struct Parameter {
@@ -60,11 +60,18 @@ impl Parameter {
 
     /// Its type as it is written.
     pub fn written(&self) -> String {
-        match (self.table, self.ty) {
-            (false, ty) => ty.name().to_owned(),
-            (true, Type::F32) => "Table".to_owned(),
-            (true, ty) => format!("Table<{ty}>"),
+        match self.table {
+            false => self.ty.name().to_owned(),
+            true => table_name(self.ty),
         }
+    }
+}
+
+/// The type of a table as it is written.
+pub fn table_name(element: Type) -> String {
+    match element {
+        Type::F32 => "Table".to_owned(),
+        element => format!("Table<{element}>"),
     }
 }
 
@@ -77,7 +84,12 @@ pub struct Signature {
     pub docs: Vec<Attribute>,
     pub score: Option<Ident>,
     pub position: Option<Ident>,
+    /// Which argument the position is.
+    pub position_place: Option<usize>,
     pub parameters: Vec<Parameter>,
+    pub result: Type,
+    /// A derivative that replaces the derived one.
+    pub gradient: Option<Expr>,
     /// Values of the parameters to test with, one list for each `example`.
     pub examples: Vec<Vec<Example>>,
 }
@@ -91,7 +103,11 @@ impl Signature {
     ) -> Signature {
         check_plain(kind, function, errors);
         let (score, position, parameters) = arguments(kind, function, errors);
-        check_result(kind, function, errors);
+        let result = result(kind, function, errors);
+        let position_place = function.sig.inputs.iter().position(|input| {
+            matches!(input, FnArg::Typed(argument)
+                if type_name(&argument.ty).as_deref() == Some("Position"))
+        });
         let mut signature = Signature {
             kind,
             name: function.sig.ident.clone(),
@@ -99,7 +115,10 @@ impl Signature {
             docs: function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect(),
             score,
             position,
+            position_place,
             parameters,
+            result,
+            gradient: None,
             examples: Vec::new(),
         };
         signature.read_attribute(attribute, errors);
@@ -109,15 +128,35 @@ impl Signature {
         signature
     }
 
-    /// `example(..)`, any number of times.
+    /// The parameter at a place among a helper's arguments.
+    pub fn parameter_at(&self, place: usize) -> Option<usize> {
+        match self.position_place {
+            Some(position) if position == place => None,
+            Some(position) if position < place => Some(place - 1),
+            _ => Some(place),
+        }
+    }
+
+    /// `example(..)` and `grad = ..`.
     fn read_attribute(&mut self, attribute: TokenStream, errors: &mut Errors) {
         let form = example::form(&self.parameters);
         let parser = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 let name = Ident::parse_any(input)?;
-                if name != "example" {
+                if name == "grad" && self.kind == Kind::Score {
+                    self.read_gradient(&name, input)?;
+                    continue;
+                }
+                if name != "example" || self.kind == Kind::Helper {
+                    let takes = match self.kind {
+                        Kind::Score => {
+                            format!("`{form}`, any number of times, and `{GRADIENT_FORM}`")
+                        }
+                        Kind::Mask => format!("`{form}`, any number of times"),
+                        Kind::Helper => "none".to_owned(),
+                    };
                     let message = format!(
-                        "`{name}` is not an argument of `#[{}]`; it takes `{form}`, any number of times",
+                        "`{name}` is not an argument of `#[{}]`; it takes {takes}",
                         self.kind.attribute()
                     );
                     return Err(syn::Error::new_spanned(name, message));
@@ -145,6 +184,25 @@ impl Signature {
         if let Err(error) = parser.parse2(attribute) {
             errors.push(error);
         }
+    }
+
+    /// `grad = ..`.
+    fn read_gradient(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        if !input.peek(Token![=]) {
+            let message = format!("`grad` takes a derivative: `{GRADIENT_FORM}`");
+            return Err(syn::Error::new_spanned(name, message));
+        }
+        input.parse::<Token![=]>()?;
+        let gradient: Expr = input.parse()?;
+        if self.gradient.is_some() {
+            let message = "a second `grad`: a function has one derivative; leave one out";
+            return Err(syn::Error::new_spanned(name, message));
+        }
+        self.gradient = Some(gradient);
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        Ok(())
     }
 }
 
@@ -224,7 +282,12 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
         };
         let learned = argument.attrs.iter().find(|a| a.path().is_ident("learned"));
         for attribute in &argument.attrs {
-            if !matches!(&attribute.meta, syn::Meta::Path(path) if path.is_ident("learned")) {
+            if kind == Kind::Helper {
+                let message = "an argument of a `#[score_fn]` takes no attribute: what is learned is a \
+                               parameter of the `#[score_mod]` that calls it";
+                errors.at(attribute, message);
+            } else if !matches!(&attribute.meta, syn::Meta::Path(path) if path.is_ident("learned"))
+            {
                 let message = "an argument takes no attribute here but `#[learned]`";
                 errors.at(attribute, message);
             }
@@ -253,6 +316,21 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             ),
             Kind::Score if place == 1 && is_position => position = Some(name),
             Kind::Mask if place == 0 && is_position => position = Some(name),
+            Kind::Helper if is_position && position.is_none() => position = Some(name),
+            Kind::Helper if table_type(&argument.ty).is_some() => errors.at(
+                argument,
+                "a `#[score_fn]` takes no tables: read the element where the table is, and pass \
+                 it, as in `f(score, bias[at.head])`",
+            ),
+            Kind::Helper => match ty {
+                Some(ty) => {
+                    parameters.push(Parameter { name, ty, table: false, learned: false });
+                }
+                None => errors.at(
+                    &argument.ty,
+                    "an argument is `f32`, `u32`, `i32` or `bool`, or, once, `at: Position`",
+                ),
+            },
             Kind::Mask if place == 0 => errors.at(
                 argument,
                 format!(
@@ -280,12 +358,14 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             },
         }
     }
-    let first = function.sig.inputs.is_empty();
-    if first {
-        let what = match kind {
-            Kind::Score => "the score as its first argument",
-            Kind::Mask => "the position as its first argument",
-        };
+    let what = match kind {
+        Kind::Score => Some("the score as its first argument"),
+        Kind::Mask => Some("the position as its first argument"),
+        Kind::Helper => None,
+    };
+    if let Some(what) = what
+        && function.sig.inputs.is_empty()
+    {
         let message =
             format!("a `#[{}]` function takes {what}; write `{}`", kind.attribute(), kind.form());
         errors.at(&function.sig.ident, message);
@@ -294,7 +374,7 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
 }
 
 /// The element type of a table, and `true`.
-fn table_type(ty: &syn::Type) -> Option<(Type, bool)> {
+pub fn table_type(ty: &syn::Type) -> Option<(Type, bool)> {
     if type_name(ty).as_deref() == Some("Table") {
         return Some((Type::F32, true));
     }
@@ -354,19 +434,25 @@ pub fn type_name(ty: &syn::Type) -> Option<String> {
     }
 }
 
-fn check_result(kind: Kind, function: &ItemFn, errors: &mut Errors) {
-    let expected = kind.result();
-    let what = match kind {
-        Kind::Score => "the new score, `-> f32`",
-        Kind::Mask => "whether the query may see the key, `-> bool`",
+fn result(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Type {
+    let (expected, what) = match kind {
+        Kind::Score => (Some(Type::F32), "the new score, `-> f32`"),
+        Kind::Mask => (Some(Type::Bool), "whether the query may see the key, `-> bool`"),
+        Kind::Helper => (None, "one value, as in `-> f32`, `-> u32`, `-> i32` or `-> bool`"),
     };
     let message = format!("a `#[{}]` function returns {what}", kind.attribute());
-    match &function.sig.output {
-        ReturnType::Default => errors.at(&function.sig.ident, message),
+    let given = match &function.sig.output {
+        ReturnType::Default => {
+            errors.at(&function.sig.ident, message);
+            None
+        }
         ReturnType::Type(_, ty) => {
-            if type_name(ty).as_deref() != Some(expected.name()) {
+            let given = type_name(ty).as_deref().and_then(Type::from_name);
+            if given.is_none() || expected.is_some() && given != expected {
                 errors.at(ty, message);
             }
+            given
         }
-    }
+    };
+    expected.or(given).unwrap_or(Type::F32)
 }

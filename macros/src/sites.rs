@@ -10,7 +10,10 @@
 use std::collections::HashMap;
 
 use crate::builder::Builder;
-use crate::ir::{Binary, Block, Function, Input, Op, Operand, Read, Statement, Type, Unary, Value};
+use crate::ir::{
+    Argument, Binary, Block, Call, Function, Input, Op, Operand, Read, Statement, Type, Unary,
+    Value,
+};
 use crate::signature::Parameter;
 
 /// What a value changes with.
@@ -45,6 +48,13 @@ impl Along {
             Input::Field(_) | Input::Parameter(_) | Input::Site(_) => none,
         }
     }
+
+    /// What an operation sees besides its operands: nobody knows what a callee does with a position.
+    fn of_operation(op: &Op) -> Along {
+        let position = matches!(op, Op::Call(Call { arguments, .. })
+            if arguments.contains(&Argument::Position));
+        Along { score: false, batch: position, head: position, query: position, key: position }
+    }
 }
 
 /// A learned parameter and an index of it.
@@ -69,14 +79,30 @@ pub struct Dimension {
 /// Where a function reads its tables.
 pub struct Sites {
     pub learned: Vec<Site>,
-    /// The guards and indices of all reads, as results of one function; see [`Place`].
-    pub reads: Function,
+    /// All reads: those of the function, then those of a derivative written by hand.
+    pub reads: Vec<Reads>,
+}
+
+impl Sites {
+    /// With how many indices a parameter is read, and whether its values decide where another is.
+    pub fn rank_and_deciding(&self, parameter: usize) -> (usize, bool) {
+        let mut places = self.reads.iter().flat_map(|reads| &reads.places);
+        let place = places.find(|place| place.parameter == parameter);
+        let deciding = self.reads.iter().any(|reads| reads.deciding.contains(&parameter));
+        (place.map_or(0, |place| place.rank), deciding)
+    }
+}
+
+/// All reads of one function.
+pub struct Reads {
+    /// Their guards and indices, as results of one function; see [`Place`].
+    pub function: Function,
     pub places: Vec<Place>,
     /// The parameters whose values those results depend on.
     pub deciding: Vec<usize>,
 }
 
-/// A read among the results of [`Sites::reads`]: whether it happens, then its indices.
+/// A read among the results of [`Reads::function`]: whether it happens, then its indices.
 pub struct Place {
     pub parameter: usize,
     pub rank: usize,
@@ -84,8 +110,13 @@ pub struct Place {
     pub first: usize,
 }
 
-/// Finds the sites and marks their reads in the function.
-pub fn find(function: &mut Function, parameters: &[Parameter]) -> Sites {
+/// Finds the sites and marks their reads in the function. A derivative written by hand has none: a
+/// learned parameter's derivative is always derived.
+pub fn find(
+    function: &mut Function,
+    by_hand: Option<&Function>,
+    parameters: &[Parameter],
+) -> Sites {
     let mut known = Known::default();
     let mut sites: Vec<Read> = Vec::new();
     mark(&mut function.body, &mut known, &mut |read, known| {
@@ -98,7 +129,7 @@ pub fn find(function: &mut Function, parameters: &[Parameter]) -> Sites {
             sites.push(Read { index, ..*read });
             sites.len() - 1
         });
-        Some(input(&mut function.inputs, &mut function.types, number))
+        Some(input(&mut function.inputs, &mut function.types, &mut function.names, number))
     });
 
     let flat = Flat::of(function);
@@ -113,17 +144,24 @@ pub fn find(function: &mut Function, parameters: &[Parameter]) -> Sites {
         index: flat.function(function, site.indices().to_vec()),
     });
     let learned = learned.collect();
+    let reads = std::iter::once(&*function).chain(by_hand).map(Reads::of).collect();
+    Sites { learned, reads }
+}
 
-    let (mut results, mut places) = (Vec::new(), Vec::new());
-    for (guard, read) in flat.reads.iter().filter(|(_, read)| read.rank > 0) {
-        let (parameter, rank) = (read.parameter, read.rank);
-        places.push(Place { parameter, rank, first: results.len() });
-        results.push(*guard);
-        results.extend(read.indices());
+impl Reads {
+    fn of(function: &Function) -> Reads {
+        let flat = Flat::of(function);
+        let (mut results, mut places) = (Vec::new(), Vec::new());
+        for (guard, read) in flat.reads.iter().filter(|(_, read)| read.rank > 0) {
+            let (parameter, rank) = (read.parameter, read.rank);
+            places.push(Place { parameter, rank, first: results.len() });
+            results.push(*guard);
+            results.extend(read.indices());
+        }
+        let function = flat.function(function, results);
+        let deciding = tables_read(&function);
+        Reads { function, places, deciding }
     }
-    let reads = flat.function(function, results);
-    let deciding = tables_read(&reads);
-    Sites { learned, reads, places, deciding }
 }
 
 fn dimension(function: &Function, along: &HashMap<Value, Along>, index: Operand) -> Dimension {
@@ -136,16 +174,27 @@ fn dimension(function: &Function, along: &HashMap<Value, Along>, index: Operand)
 
 /// The parameters, by their places, that a function reads from memory.
 pub fn tables_read(function: &Function) -> Vec<usize> {
-    Flat::of(function).reads.iter().map(|(_, read)| read.parameter).collect()
+    ranks(function).into_iter().map(|(parameter, _)| parameter).collect()
+}
+
+/// The parameters that a function reads from memory, and with how many indices.
+pub fn ranks(function: &Function) -> Vec<(usize, usize)> {
+    Flat::of(function).reads.iter().map(|(_, read)| (read.parameter, read.rank)).collect()
 }
 
 /// The input that stands for what a site reads.
-fn input(inputs: &mut Vec<(Input, Value)>, types: &mut Vec<Type>, number: usize) -> Value {
+fn input(
+    inputs: &mut Vec<(Input, Value)>,
+    types: &mut Vec<Type>,
+    names: &mut Vec<Option<String>>,
+    number: usize,
+) -> Value {
     let site = Input::Site(number);
     if let Some((_, value)) = inputs.iter().find(|(known, _)| *known == site) {
         return *value;
     }
     types.push(Type::F32);
+    names.push(None);
     let value = Value(types.len() - 1);
     inputs.push((site, value));
     value
@@ -189,6 +238,16 @@ impl Known {
 
     fn add(&mut self, value: Value, op: &Op) {
         let op = match *op {
+            Op::Call(ref call) => {
+                let same = |argument: &Argument| match *argument {
+                    Argument::Value(operand) => Argument::Value(self.of(operand)),
+                    Argument::Position => Argument::Position,
+                };
+                Op::Call(Call {
+                    arguments: call.arguments.iter().map(same).collect(),
+                    ..call.clone()
+                })
+            }
             Op::Unary(op, a) => Op::Unary(op, self.of(a)),
             Op::Binary(op, a, b) => Op::Binary(op, self.of(a), self.of(b)),
             Op::Select(c, a, b) => Op::Select(self.of(c), self.of(a), self.of(b)),
@@ -208,6 +267,7 @@ impl Known {
 struct Flat {
     statements: Vec<Statement>,
     types: Vec<Type>,
+    names: Vec<Option<String>>,
     /// Every read and whether it happens, as far as position and parameters say.
     reads: Vec<(Operand, Read)>,
 }
@@ -218,14 +278,16 @@ impl Flat {
         let mut builder = Builder::following(function);
         let mut reads = Vec::new();
         join(&function.body, Operand::Bool(true), &along, &mut builder, &mut reads);
-        let (statements, types) = builder.into_parts();
-        Flat { statements, types, reads }
+        let (statements, types, names) = builder.into_parts();
+        Flat { statements, types, names, reads }
     }
 
     /// What computes these values.
     fn function(&self, function: &Function, results: Vec<Operand>) -> Function {
         Function {
             types: self.types.clone(),
+            names: self.names.clone(),
+            callees: function.callees.clone(),
             inputs: function.inputs.clone(),
             body: Block::new(self.statements.clone(), results),
         }
@@ -283,7 +345,7 @@ fn collect(block: &Block, along: &mut HashMap<Value, Along>) {
             Statement::Let { value, op } => {
                 let operands = op.operands();
                 let all = operands.iter().map(|&operand| of_operand(along, operand));
-                let all = all.fold(Along::default(), Along::and);
+                let all = all.fold(Along::of_operation(op), Along::and);
                 along.insert(*value, all);
             }
             Statement::If { values, condition, then, otherwise } => {
@@ -328,7 +390,7 @@ mod tests {
         let mut errors = Errors::default();
         let signature = Signature::parse(Kind::Score, Default::default(), source, &mut errors);
         let mut function = check(&signature, &source.block, &mut errors).expect("no errors");
-        let sites = find(&mut function, &signature.parameters);
+        let sites = find(&mut function, None, &signature.parameters);
         (signature, function, sites)
     }
 
@@ -346,7 +408,7 @@ mod tests {
             }
         });
         assert_eq!(sites.learned.len(), 2);
-        assert_eq!(sites.places.len(), 4);
+        assert_eq!(sites.reads[0].places.len(), 4);
     }
 
     #[test]
@@ -383,6 +445,24 @@ mod tests {
     }
 
     #[test]
+    fn a_callee_that_is_given_the_position_may_look_at_all_of_it() {
+        let (_, _, sites) = found(&parse_quote! {
+            fn f(score: f32, at: Position, #[learned] bias: Table) -> f32 {
+                let far: u32 = distance(at);
+                let next: u32 = after(at.key);
+                score + bias[(far, next)] + bias[(distance(at), after(at.key))]
+            }
+        });
+        let all = Along { score: false, batch: true, head: true, query: true, key: true };
+        let key = Along { key: true, ..Along::default() };
+        assert_eq!(sites.learned.len(), 1);
+        let along: Vec<Along> =
+            sites.learned[0].dimensions.iter().map(|dimension| dimension.along).collect();
+        assert_eq!(along, [all, key]);
+        assert_eq!(sites.learned[0].index.callees.len(), 2);
+    }
+
+    #[test]
     fn what_is_read_is_known_without_the_score() {
         let (signature, _, sites) = found(&parse_quote! {
             fn f(score: f32, at: Position, bias: Table, kinds: Table<u32>) -> f32 {
@@ -393,13 +473,18 @@ mod tests {
                 }
             }
         });
-        assert_eq!(sites.deciding, [1]);
-        let text = host_text(&signature.parameters, &sites.reads).to_string();
+        assert_eq!(sites.reads[0].deciding, [1]);
+        let text = host_text(&signature.parameters, &sites.reads[0].function).to_string();
         assert!(!text.contains("score") && text.contains("self . kinds"), "{text}");
         assert!(!text.contains("self . bias"), "{text}");
         // Both are read where the key is more than 2, whatever the score.
-        let guard = sites.reads.body.results[sites.places[0].first];
-        assert!(sites.places.iter().all(|place| sites.reads.body.results[place.first] == guard));
+        let guard = sites.reads[0].function.body.results[sites.reads[0].places[0].first];
+        assert!(
+            sites.reads[0]
+                .places
+                .iter()
+                .all(|place| sites.reads[0].function.body.results[place.first] == guard)
+        );
         assert!(matches!(guard, Operand::Value(_)));
     }
 }

@@ -17,6 +17,7 @@ trait ErasedVariant: Send + Sync {
     fn stages(&self) -> Stages;
     fn score(&self, score: f64, at: &Position) -> f64;
     fn score_grad(&self, score: f64, at: &Position) -> f64;
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64>;
     fn normaliser(&self) -> Normaliser;
     fn sink(&self, at: &Position) -> f64;
     fn weight(&self, at: &Position) -> f64;
@@ -27,6 +28,8 @@ trait ErasedVariant: Send + Sync {
     fn learned_index(&self, at: &Position, site: usize) -> usize;
     fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64;
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError>;
+    fn source(&self) -> String;
+    fn derivative(&self) -> String;
     fn describe(&self) -> String;
     fn source_hash(&self) -> u64;
     fn launch_forward(&self, call: &Call<'_>);
@@ -44,6 +47,10 @@ impl<V: Variant> ErasedVariant for V {
 
     fn score_grad(&self, score: f64, at: &Position) -> f64 {
         Variant::score_grad(self, score, at)
+    }
+
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        Variant::derived_grad(self, score, at)
     }
 
     fn normaliser(&self) -> Normaliser {
@@ -86,6 +93,14 @@ impl<V: Variant> ErasedVariant for V {
         Variant::check_heads(self, heads)
     }
 
+    fn source(&self) -> String {
+        Variant::source(self)
+    }
+
+    fn derivative(&self) -> String {
+        Variant::derivative(self)
+    }
+
     fn describe(&self) -> String {
         Variant::describe(self)
     }
@@ -122,6 +137,11 @@ impl AnyVariant {
     /// See [`Variant::score_grad`].
     pub fn score_grad(&self, score: f64, at: &Position) -> f64 {
         self.0.score_grad(score, at)
+    }
+
+    /// See [`Variant::derived_grad`].
+    pub fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        self.0.derived_grad(score, at)
     }
 
     /// See [`Variant::normaliser`].
@@ -176,6 +196,16 @@ impl AnyVariant {
     /// As there.
     pub fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
         self.0.check_heads(heads)
+    }
+
+    /// See [`Variant::source`].
+    pub fn source(&self) -> String {
+        self.0.source()
+    }
+
+    /// See [`Variant::derivative`].
+    pub fn derivative(&self) -> String {
+        self.0.derivative()
     }
 
     /// See [`Variant::describe`].

@@ -1,8 +1,11 @@
 //! What the attribute macros expand to.
 
 mod any;
+mod call;
 mod compose;
 mod example;
+mod gradient;
+mod hash;
 mod position;
 mod registry;
 mod table;
@@ -10,11 +13,15 @@ mod variant;
 
 pub use crate::tile::math;
 pub use any::AnyVariant;
+#[doc(hidden)]
+pub use call::{Gives, gives};
 pub use compose::{
     And, AndDevice, HeadPart, HeadParts, Heads, HeadsDevice, HeadsError, Not, NotDevice, Or,
     OrDevice, heads,
 };
 pub use example::{Example, ExampleSizes, ParamValue};
+pub use gradient::{GradientMismatch, check_gradient};
+pub use hash::combined_hash;
 pub use position::{Position, PositionExpand};
 pub use registry::{
     ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,

@@ -145,6 +145,21 @@ impl RegisteredVariant {
         self.examples.iter().map(|example| example::variant(self, example, sizes))
     }
 
+    /// See [`Variant::source`](super::Variant::source).
+    pub fn source(&self) -> String {
+        self.smallest().map(|variant| variant.source()).unwrap_or_default()
+    }
+
+    /// See [`Variant::derivative`](super::Variant::derivative).
+    pub fn derivative(&self) -> String {
+        self.smallest().map(|variant| variant.derivative()).unwrap_or_default()
+    }
+
+    /// One of the variants, for what its parameters do not change.
+    fn smallest(&self) -> Option<AnyVariant> {
+        self.example_variants(&ExampleSizes { batch: 1, heads: 1, queries: 1, keys: 1 }).next()
+    }
+
     /// Name and parameters with their types, as in `softcap(cap: f32)`.
     pub fn signature(&self) -> String {
         if self.params.is_empty() {

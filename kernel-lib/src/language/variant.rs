@@ -160,6 +160,13 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
     /// The derivative of [`score`](Variant::score) with respect to the score.
     fn score_grad(&self, score: f64, at: &Position) -> f64;
 
+    /// The derivative that was derived, where one written by hand stands in its place and is what
+    /// [`score_grad`](Variant::score_grad) gives. See [`check_gradient`](super::check_gradient).
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        let _ = (score, at);
+        None
+    }
+
     /// Whether this query may see this key.
     fn keep(&self, at: &Position) -> bool;
 
@@ -190,10 +197,23 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
         false
     }
 
+    /// The function in the usual layout, then the functions it calls; empty for what is not
+    /// written in the language.
+    fn source(&self) -> String {
+        String::new()
+    }
+
+    /// The derivative with respect to the score as a function of the language, then those of the
+    /// functions it calls; empty for a mask and for what is not written in the language.
+    fn derivative(&self) -> String {
+        String::new()
+    }
+
     /// Name and parameters, as in `softcap(cap=30)`.
     fn describe(&self) -> String;
 
-    /// A hash of the source text, for tables and caches: parameters do not change it.
+    /// A hash of the source text and of all functions that it calls, for tables and caches:
+    /// parameters do not change it.
     fn source_hash(&self) -> u64;
 
     /// The parameters that are tables or learned numbers.

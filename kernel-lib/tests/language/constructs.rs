@@ -73,6 +73,56 @@ pub fn integers(score: f32, at: Position, a: u32, b: u32, c: i32) -> f32 {
     score * (total as f32 * 0.01) + clamped as f32 * 0.1 + (score as i32) as f32 * 0.0
 }
 
+/// Ways out from the middle, and values made together.
+#[score_mod(example(2, -1), example(5, 3))]
+pub fn leaves(score: f32, at: Position, kind: u32, offset: i32) -> f32 {
+    if score < -30.0 {
+        return score * 0.5;
+    }
+    let (low, high) = if at.key < at.query { (score * 0.5, score) } else { (score, score * 1.5) };
+    let (low, high) = (high, low);
+    let weight = match (kind, at.key > at.query) {
+        (0 | 1, _) => 0.25,
+        (2..=4, true) => low.sin(),
+        (n, false) if n == at.head => return high * low * 0.1,
+        (_, true) => {
+            if high > 2.0 {
+                return high.sqrt();
+            }
+            1.5
+        }
+        _ => 2.0,
+    };
+    let pair: (f32, u32) = (weight * low, at.query % 3);
+    if offset > 0 {
+        if pair.1 == 1 {
+            return pair.0.tanh();
+        } else if pair.1 == 2 && score > 0.0 {
+            return pair.0 + high;
+        }
+    }
+    let side = match offset {
+        i32::MIN..0 => -1.0,
+        0 => return 0.0,
+        n @ (1 | 3) => n as f32,
+        _ => 7.0,
+    };
+    f32::max(pair.0, -50.0) * side + high
+}
+
+/// The example of the guide: steep near the diagonal, flat far from it.
+#[score_mod(example(3, 0.5))]
+pub fn shelf(score: f32, at: Position, width: u32, floor: f32) -> f32 {
+    if at.key == at.query {
+        return score;
+    }
+    let (low, high) = if at.key < at.query { (floor, score) } else { (score, floor) };
+    match at.query.abs_diff(at.key) {
+        n if n < width => low.max(high),
+        _ => low,
+    }
+}
+
 /// Constants of the number types.
 #[score_mod]
 pub fn constants(score: f32) -> f32 {
@@ -113,12 +163,74 @@ pub fn logic(at: Position, near: u32, share: f32, offset: i32) -> bool {
     }
 }
 
-const AT: Position = Position { batch: 0, head: 0, query: 4, key: 2, queries: 6, keys: 6 };
+pub const AT: Position = Position { batch: 0, head: 0, query: 4, key: 2, queries: 6, keys: 6 };
 
 #[test]
 fn a_sum_has_the_derivative_one_and_a_constant_zero() {
     assert_eq!(shifted(2.0).score_grad(1.0e30, &AT), 1.0);
     assert_eq!(replaced(2.0).score_grad(f64::NAN, &AT), 0.0);
+}
+
+#[test]
+fn the_first_return_on_the_way_counts() {
+    let plain = |score: f64, at: &Position, kind: u32, offset: i32| {
+        if score < -30.0 {
+            return score * 0.5;
+        }
+        let (low, high) =
+            if at.key < at.query { (score, score * 0.5) } else { (score * 1.5, score) };
+        let weight = match (kind, at.key > at.query) {
+            (0 | 1, _) => 0.25,
+            (2..=4, true) => low.sin(),
+            (n, false) if n == at.head => return high * low * f64::from(0.1f32),
+            (_, true) if high > 2.0 => return high.sqrt(),
+            (_, true) => 1.5,
+            _ => 2.0,
+        };
+        let (first, second) = (weight * low, at.query % 3);
+        match (offset, second) {
+            (1.., 1) => return first.tanh(),
+            (1.., 2) if score > 0.0 => return first + high,
+            _ => {}
+        }
+        let side = match offset {
+            0 => return 0.0,
+            1 | 3 => f64::from(offset),
+            n => {
+                if n < 0 {
+                    -1.0
+                } else {
+                    7.0
+                }
+            }
+        };
+        first.max(-50.0) * side + high
+    };
+    for kind in 0..7 {
+        for offset in -1..5 {
+            for at in crate::positions() {
+                for score in [-31.0, -4.5, 0.3, 2.2, 60.0] {
+                    let given = leaves(kind, offset).score(score, &at);
+                    let expected = plain(score, &at, kind, offset);
+                    assert!(
+                        given == expected || (given - expected).abs() < 1e-9 * expected.abs(),
+                        "{kind} {offset} {score} {at:?}: {given}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_match_with_a_return_is_its_arms() {
+    let at = |query, key| Position { query, key, ..AT };
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(4, 4)), -2.0);
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(4, 2)), 0.5);
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(4, 0)), 0.5);
+    assert_eq!(shelf(3, 0.5).score(-2.0, &at(0, 4)), -2.0);
+    assert_eq!(shelf(3, 0.5).score_grad(2.0, &at(4, 2)), 1.0);
+    assert_eq!(shelf(3, 0.5).score_grad(2.0, &at(4, 0)), 0.0);
 }
 
 #[test]

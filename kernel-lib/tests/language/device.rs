@@ -7,8 +7,9 @@ use tilewright::language::{DeviceVariant, Variant};
 use tilewright::prelude::Position;
 
 use crate::constructs::{
-    choices, constants, hidden, integers, kinked, logic, powers, replaced, shifted, smooth,
+    choices, constants, hidden, integers, kinked, leaves, logic, powers, replaced, shifted, smooth,
 };
+use crate::helpers::{bent, calls, capped, near};
 use crate::positions;
 
 /// Score, derivative and mask of one position for each unit.
@@ -42,10 +43,15 @@ fn buffer<T: CubeElement>(client: &Client, values: &[T]) -> Handle {
 
 /// Asserts that the device agrees with the host at every position, up to `f32` rounding.
 fn assert_agrees<V: Variant>(variant: V) {
-    let (client, _) = tilewright::open_device("cpu").expect("the CPU runtime is built in");
     let scores = [-40.25f32, -3.7, -1.2, -0.31, 0.013, 0.4, 0.97, 2.6, 5.2, 33.1];
     let points: Vec<(f32, Position)> =
         positions().into_iter().flat_map(|at| scores.map(|score| (score, at))).collect();
+    assert_agrees_at(variant, &points);
+}
+
+/// The same at these scores and positions.
+pub fn assert_agrees_at<V: Variant>(variant: V, points: &[(f32, Position)]) {
+    let (client, _) = tilewright::open_device("cpu").expect("the CPU runtime is built in");
     let count = points.len();
     let scores: Vec<f32> = points.iter().map(|(score, _)| *score).collect();
     let places: Vec<u32> = points
@@ -106,6 +112,22 @@ fn kinks_and_rounding_agree() {
 fn choices_agree() {
     assert_agrees(choices(3, -1));
     assert_agrees(hidden());
+}
+
+#[test]
+fn early_returns_agree() {
+    for (kind, offset) in [(2, -1), (5, 3), (0, 0), (1, 2)] {
+        assert_agrees(leaves(kind, offset));
+    }
+}
+
+#[test]
+fn calls_and_derivatives_written_by_hand_agree() {
+    assert_agrees(calls(0.7, 3));
+    assert_agrees(calls(-1.5, 1));
+    assert_agrees(near(3));
+    assert_agrees(capped(3.0));
+    assert_agrees(bent(0.3));
 }
 
 #[test]

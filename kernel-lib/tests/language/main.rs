@@ -1,8 +1,12 @@
 //! The language from the outside: variants against finite differences, composition, registry.
 
+mod compiled;
 mod compositions;
 mod constructs;
 mod device;
+#[rustfmt::skip]
+mod generated;
+mod helpers;
 mod library;
 mod pictures;
 mod tables;

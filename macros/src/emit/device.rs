@@ -5,15 +5,25 @@
 //! their type for the same reason.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 
-use super::Text;
-use crate::ir::{Binary, Block, Input, MAX_RANK, Op, Operand, Type, Unary};
+use super::{Text, argument_name, part_name};
+use crate::ir::{Binary, Block, Call, Input, MAX_RANK, Op, Operand, Type, Unary};
 use crate::signature::Parameter;
 
-/// Reads parameters from the fields of `params`.
-pub struct Device<'a> {
-    pub parameters: &'a [Parameter],
+/// Reads a variant's parameters from the fields of `params`, and a helper's from its arguments.
+pub enum Device<'a> {
+    Variant(&'a [Parameter]),
+    Helper,
+}
+
+impl Device<'_> {
+    fn table(&self, parameter: usize) -> &Ident {
+        match self {
+            Device::Variant(parameters) => &parameters[parameter].name,
+            Device::Helper => unreachable!("a helper has no tables"),
+        }
+    }
 }
 
 impl Text for Device<'_> {
@@ -25,15 +35,18 @@ impl Text for Device<'_> {
                 let field = Ident::new(field, proc_macro2::Span::call_site());
                 quote!(at.#field)
             }
-            Input::Parameter(place) => {
-                let name = &self.parameters[place].name;
-                quote!(params.#name)
-            }
+            Input::Parameter(place) => match self {
+                Device::Variant(parameters) => {
+                    let name = &parameters[place].name;
+                    quote!(params.#name)
+                }
+                Device::Helper => argument_name(place).to_token_stream(),
+            },
         }
     }
 
     fn place(&self, parameter: usize, indices: &[TokenStream], types: &[Type]) -> TokenStream {
-        let name = &self.parameters[parameter].name;
+        let name = self.table(parameter);
         let arguments = table_arguments(indices, types);
         quote!(params.#name.place(#arguments))
     }
@@ -67,7 +80,7 @@ impl Text for Device<'_> {
 
     fn operation(&self, op: &Op, operands: &[TokenStream], types: &[Type]) -> TokenStream {
         if let Op::Read(read) = op {
-            let name = &self.parameters[read.parameter].name;
+            let name = self.table(read.parameter);
             let arguments = table_arguments(&operands[..read.rank], types);
             return quote!(params.#name.read(#arguments));
         }
@@ -84,7 +97,12 @@ impl Text for Device<'_> {
                 let to = Ident::new(to.name(), proc_macro2::Span::call_site());
                 quote!(#to::cast_from(#a))
             }
+            Op::Call(_) => unreachable!("a call is written by `call_step`"),
         }
+    }
+
+    fn call(&self, call: &Call) -> (Ident, Option<TokenStream>) {
+        (part_name("device", call.part), None)
     }
 
     fn branch(

@@ -1,15 +1,35 @@
 //! The host's text: `f64` for `f32`, wrapping arithmetic for integers as on the device.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 
-use super::Text;
-use crate::ir::{Binary, Block, Input, Op, Operand, Type, Unary};
+use super::{Text, argument_name, part_name};
+use crate::ir::{Binary, Block, Call, Input, Op, Operand, Type, Unary};
 use crate::signature::Parameter;
 
-/// Reads parameters from the fields of `self`.
-pub struct Host<'a> {
-    pub parameters: &'a [Parameter],
+/// Reads a variant's parameters from the fields of `self`, and a helper's from its arguments.
+pub enum Host<'a> {
+    Variant(&'a [Parameter]),
+    Helper,
+}
+
+/// The host's type for values of type `ty`.
+pub fn type_of(ty: Type) -> TokenStream {
+    match ty {
+        Type::F32 => quote!(f64),
+        Type::U32 => quote!(u32),
+        Type::I32 => quote!(i32),
+        Type::Bool => quote!(bool),
+    }
+}
+
+impl Host<'_> {
+    fn table(&self, parameter: usize) -> &Ident {
+        match self {
+            Host::Variant(parameters) => &parameters[parameter].name,
+            Host::Helper => unreachable!("a helper has no tables"),
+        }
+    }
 }
 
 impl Text for Host<'_> {
@@ -21,18 +41,21 @@ impl Text for Host<'_> {
                 let field = Ident::new(field, proc_macro2::Span::call_site());
                 quote!(at.#field)
             }
-            Input::Parameter(place) => {
-                let Parameter { name, ty, .. } = &self.parameters[place];
-                match ty {
-                    Type::F32 => quote!(f64::from(self.#name)),
-                    _ => quote!(self.#name),
+            Input::Parameter(place) => match self {
+                Host::Variant(parameters) => {
+                    let Parameter { name, ty, .. } = &parameters[place];
+                    match ty {
+                        Type::F32 => quote!(f64::from(self.#name)),
+                        _ => quote!(self.#name),
+                    }
                 }
-            }
+                Host::Helper => argument_name(place).to_token_stream(),
+            },
         }
     }
 
     fn place(&self, parameter: usize, indices: &[TokenStream], _types: &[Type]) -> TokenStream {
-        let name = &self.parameters[parameter].name;
+        let name = self.table(parameter);
         quote!(self.#name.place(&[#(i64::from(#indices)),*]))
     }
 
@@ -68,7 +91,7 @@ impl Text for Host<'_> {
 
     fn operation(&self, op: &Op, operands: &[TokenStream], types: &[Type]) -> TokenStream {
         if let Op::Read(read) = op {
-            let name = &self.parameters[read.parameter].name;
+            let name = self.table(read.parameter);
             let indices = &operands[..read.rank];
             let element = quote!(self.#name.at(&[#(i64::from(#indices)),*]));
             return match read.ty {
@@ -90,7 +113,12 @@ impl Text for Host<'_> {
                 (_, Type::U32) => quote!((#a as u32)),
                 _ => quote!((#a as i32)),
             },
+            Op::Call(_) => unreachable!("a call is written by `call_step`"),
         }
+    }
+
+    fn call(&self, call: &Call) -> (Ident, Option<TokenStream>) {
+        (part_name("host", call.part), Some(type_of(call.result)))
     }
 
     fn branch(

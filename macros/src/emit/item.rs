@@ -1,27 +1,46 @@
 //! The items that stand in the place of an annotated function.
 
-use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Expr, FnArg, ItemFn, Lit, Meta};
 
-use super::body;
 use super::device::Device;
+use super::hash::hash;
 use super::host::Host;
-use super::tables;
+use super::{body, call_checks, callee_aliases, listing, scope, tables};
 use crate::differentiate::differentiate;
-use crate::ir::{Function, Input, Type};
+use crate::ir::{Function, Input};
 use crate::signature::{Kind, Parameter, Signature};
 use crate::sites::Sites;
 
+/// A variant's function with its derivatives with respect to the score.
+pub struct Steps {
+    pub function: Function,
+    pub derived: Function,
+    /// Written by hand: used in place of the derived one.
+    pub by_hand: Option<Function>,
+}
+
+impl Steps {
+    pub fn new(function: Function, by_hand: Option<Function>) -> Steps {
+        let derived = differentiate(&function, &[Input::Score]);
+        Steps { function, derived, by_hand }
+    }
+
+    fn gradient(&self) -> &Function {
+        self.by_hand.as_ref().unwrap_or(&self.derived)
+    }
+
+    /// The one with every callee.
+    pub fn last(&self) -> &Function {
+        self.by_hand.as_ref().unwrap_or(&self.function)
+    }
+}
+
 /// The struct, its constructor, the host and device halves, the registry entry; and the function
 /// itself, which nothing calls, so that rustc's own checks and an editor see it.
-pub fn item(
-    signature: &Signature,
-    source: &ItemFn,
-    function: &Function,
-    sites: &Sites,
-) -> TokenStream {
+pub fn item(signature: &Signature, source: &ItemFn, steps: &Steps, sites: &Sites) -> TokenStream {
     let Signature { kind, name, visibility, docs, parameters, .. } = signature;
     let variant = variant_name(name);
     let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
@@ -32,9 +51,21 @@ pub fn item(
         [] => quote!(#visibility struct #variant;),
         _ => quote!(#visibility struct #variant { #(#[doc = #field_docs] pub #fields: #types,)* }),
     };
-    let device = device_module(signature, function, sites, &variant);
-    let host = host_impl(signature, source, function, sites, &variant);
-    let entry = registry_entry(signature, source, &variant);
+    let callees = &steps.last().callees;
+    let aliases = callee_aliases(callees);
+    let checks: TokenStream =
+        steps.by_hand.iter().chain([&steps.function]).map(call_checks).collect();
+    let hash = hash(signature, source, callees);
+    let device = device_impl(signature, steps, sites, &variant);
+    let host = host_impl(signature, source, steps, sites, &hash, &variant);
+    let entry = registry_entry(signature, &hash, &variant);
+    let by_hand = signature.gradient.as_ref().map(|gradient| {
+        let types = source.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(&argument.ty),
+            FnArg::Receiver(_) => None,
+        });
+        quote!(const _: fn(#(#types),*) -> f32 = #gradient;)
+    });
     let lints = source.attrs.iter().filter(|attribute| !attribute.path().is_ident("doc"));
     let (signature_text, block) = (plain_signature(&source.sig), &source.block);
     let made_by = format!("The variant that [`{0}`](fn@{0}) makes.", name.unraw());
@@ -77,15 +108,18 @@ pub fn item(
         }
 
         const _: () = {
-            #device
-            #host
-            #entry
-        };
-
-        const _: () = {
             #[allow(dead_code)]
             #(#lints)*
             #signature_text #block
+            #by_hand
+        };
+
+        const _: () = {
+            #aliases
+            #checks
+            #device
+            #host
+            #entry
         };
     }
 }
@@ -116,11 +150,12 @@ pub fn variant_name(name: &Ident) -> Ident {
     Ident::new(&camel, name.span())
 }
 
-/// The device half in a module of its own: `#[cube]` needs CubeCL's traits in scope and names it
-/// as `cubecl`, and neither may touch the names around the function.
-fn device_module(
+/// The device half. Its types are in a module and its code in a block of their own: `#[cube]`
+/// needs CubeCL's traits in scope and names it as `cubecl`, and neither may touch the names around
+/// the function; a block, unlike a module, sees the callees of a function inside a function.
+fn device_impl(
     signature: &Signature,
-    function: &Function,
+    steps: &Steps,
     sites: &Sites,
     variant: &Ident,
 ) -> TokenStream {
@@ -139,25 +174,30 @@ fn device_module(
             (quote!(#params), Some(item))
         }
     };
-    let text = Device { parameters };
+    let text = Device::Variant(parameters);
+    let function = body(&text, &steps.function);
     let (score, score_grad, keep) = match signature.kind {
-        Kind::Score => {
-            let gradient = differentiate(function, &[Input::Score]);
-            (body(&text, function), body(&text, &gradient), quote!(bool::new(true)))
-        }
-        Kind::Mask => (quote!(score), quote!(f32::new(1.0f32)), body(&text, function)),
+        Kind::Mask => (quote!(score), quote!(f32::new(1.0f32)), function),
+        _ => (function, body(&text, steps.gradient()), quote!(bool::new(true))),
     };
-    let learned = tables::device_learned(&text, function, sites, &params_type);
+    let learned = tables::device_learned(&text, &steps.function, sites, &params_type);
     quote! {
         #[allow(unused, missing_docs, clippy::all)]
         mod device {
             use ::tilewright::__private::cubecl;
             use cubecl::prelude::*;
-            use ::tilewright::language::{DeviceVariant, Normaliser, Position};
 
             #params_item
 
             pub struct #device;
+        }
+
+        #[allow(unused, missing_docs, clippy::all)]
+        const _: () = {
+            use ::tilewright::__private::cubecl;
+            use cubecl::prelude::*;
+            use ::tilewright::language::{DeviceVariant, Normaliser, Position};
+            use device::*;
 
             #[cubecl::cube]
             impl DeviceVariant for #device {
@@ -189,28 +229,40 @@ fn device_module(
 
                 #learned
             }
-        }
+        };
     }
 }
 
 fn host_impl(
     signature: &Signature,
     source: &ItemFn,
-    function: &Function,
+    steps: &Steps,
     sites: &Sites,
+    hash: &TokenStream,
     variant: &Ident,
 ) -> TokenStream {
     let parameters = &signature.parameters;
     let device = format_ident!("{variant}Device");
     let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
-    let text = Host { parameters };
+    let text = Host::Variant(parameters);
+    let function = body(&text, &steps.function);
     let (score, score_grad, keep) = match signature.kind {
-        Kind::Score => {
-            let gradient = differentiate(function, &[Input::Score]);
-            (body(&text, function), body(&text, &gradient), quote!(true))
-        }
-        Kind::Mask => (quote!(score), quote!(1.0), body(&text, function)),
+        Kind::Mask => (quote!(score), quote!(1.0), function),
+        _ => (function, body(&text, steps.gradient()), quote!(true)),
     };
+    let derived_grad = steps.by_hand.as_ref().map(|_| {
+        let derived = body(&text, &steps.derived);
+        quote! {
+            fn derived_grad(
+                &self,
+                score: f64,
+                at: &::tilewright::language::Position,
+            ) -> ::core::option::Option<f64> {
+                ::core::option::Option::Some({ #derived })
+            }
+        }
+    });
+    let listings = listing::methods(signature, source, steps);
     let launch_params = match fields.as_slice() {
         [] => quote!(()),
         _ => {
@@ -229,17 +281,21 @@ fn host_impl(
             quote!(::std::format!(#format, #(self.#fields),*))
         }
     };
-    let tables = tables::host_methods(&text, signature, function, sites);
-    let hash = Literal::u64_suffixed(source_hash(signature.kind.attribute(), source));
+    let tables = tables::host_methods(&text, signature, &steps.function, sites);
     let is_score = signature.kind == Kind::Score;
     let is_mask = !is_score;
-    let reads =
-        |field| is_mask && function.used_inputs().any(|(input, _)| *input == Input::Field(field));
-    let (by_batch, by_head) = (reads("batch"), reads("head"));
-    // `f32` is `f64` on the host, and what a table holds may change.
-    let exact = is_score
-        || !function.types.contains(&Type::F32) && !parameters.iter().any(Parameter::in_memory);
-    let known_on_host = exact && !by_batch && !by_head;
+    let (by_batch, by_head, known_on_host) = match signature.kind {
+        Kind::Mask => {
+            let (by_batch, by_head) =
+                (scope::sees(&steps.function, "batch"), scope::sees(&steps.function, "head"));
+            // What a table holds may change.
+            let constant = !parameters.iter().any(Parameter::in_memory);
+            let exact = scope::is_exact(&steps.function);
+            let known = quote!(#constant && #exact && !#by_batch && !#by_head);
+            (by_batch, by_head, known)
+        }
+        _ => (quote!(false), quote!(false), quote!(true)),
+    };
     let mask_marker = is_mask.then(|| quote!(impl ::tilewright::language::Mask for #variant {}));
     quote! {
         #mask_marker
@@ -286,15 +342,18 @@ fn host_impl(
             }
 
             fn source_hash(&self) -> u64 {
-                #hash
+                const { #hash }
             }
+
+            #derived_grad
+
+            #listings
         }
     }
 }
 
-fn registry_entry(signature: &Signature, source: &ItemFn, variant: &Ident) -> TokenStream {
+fn registry_entry(signature: &Signature, hash: &TokenStream, variant: &Ident) -> TokenStream {
     let name = signature.name.unraw().to_string();
-    let hash = Literal::u64_suffixed(source_hash(signature.kind.attribute(), source));
     let parameters = signature.parameters.iter().map(|parameter| {
         let name = parameter.name.unraw().to_string();
         let (kind, learned) = (tables::kind(parameter), parameter.learned);
@@ -349,67 +408,9 @@ pub fn doc_text(docs: &[Attribute]) -> String {
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-/// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and
-/// visibility do not change it, and neither does the compiler's way of printing tokens.
-pub fn source_hash(attribute: &str, source: &ItemFn) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325;
-    add_text(&mut hash, attribute);
-    add_tokens(&mut hash, source.sig.to_token_stream());
-    add_tokens(&mut hash, source.block.to_token_stream());
-    hash
-}
-
-fn add_tokens(hash: &mut u64, tokens: TokenStream) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => {
-                add_text(hash, &format!("{:?}", group.delimiter()));
-                add_tokens(hash, group.stream());
-                add_text(hash, "end");
-            }
-            TokenTree::Ident(ident) => add_text(hash, &ident.to_string()),
-            TokenTree::Punct(punct) => add_text(hash, &punct.as_char().to_string()),
-            TokenTree::Literal(literal) => add_text(hash, &literal.to_string()),
-        }
-    }
-}
-
-/// The text and an end mark, so that `ab c` and `a bc` differ.
-fn add_text(hash: &mut u64, text: &str) {
-    for byte in text.bytes().chain([0]) {
-        *hash = (*hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syn::parse_quote;
-
-    #[test]
-    fn layout_and_visibility_do_not_change_the_hash_and_the_body_does() {
-        let hash = |source: ItemFn| source_hash(Kind::Score.attribute(), &source);
-        let plain = hash(parse_quote!(
-            fn f(score: f32) -> f32 {
-                score + 1.0
-            }
-        ));
-        let public = hash(parse_quote! {
-            /// Documented.
-            pub fn f(score: f32) -> f32 {
-                score + 1.0
-            }
-        });
-        assert_eq!(plain, public);
-        assert_ne!(
-            plain,
-            hash(parse_quote!(
-                fn f(score: f32) -> f32 {
-                    score + 2.0
-                }
-            ))
-        );
-    }
 
     #[test]
     fn names_become_types() {

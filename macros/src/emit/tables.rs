@@ -11,7 +11,7 @@ use crate::differentiate::differentiate;
 use crate::example::Example;
 use crate::ir::{Function, Input, Operand, Type};
 use crate::signature::{Kind, Parameter, Signature};
-use crate::sites::{Along, Dimension, Site, Sites};
+use crate::sites::{Along, Dimension, Reads, Site, Sites};
 
 fn element(parameter: &Parameter) -> TokenStream {
     format_ident!("{}", parameter.ty.name()).to_token_stream()
@@ -166,12 +166,10 @@ pub fn host_methods(
     let tables = in_memory.iter().map(|&place| {
         let parameter = &parameters[place];
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
-        let read = sites.places.iter().find(|read| read.parameter == place);
-        let rank = read.map_or(0, |read| read.rank);
-        let decides = sites.deciding.contains(&place);
+        let (rank, decides) = sites.rank_and_deciding(place);
         quote!(self.#name.param(#variant, #text, #rank, #in_mask, #decides))
     });
-    let reads = reads(text, sites, &in_memory);
+    let reads = sites.reads.iter().map(|found| reads(text, found, &in_memory));
     let learned = learned(text, signature, function, sites);
     quote! {
         fn tables(&self) -> ::std::vec::Vec<::tilewright::language::TableParam<'_>> {
@@ -183,16 +181,16 @@ pub fn host_methods(
             at: &::tilewright::language::Position,
             visit: &mut dyn ::core::ops::FnMut(::tilewright::language::TableRead),
         ) {
-            #reads
+            #({ #reads })*
         }
 
         #learned
     }
 }
 
-fn reads(text: &Host<'_>, sites: &Sites, in_memory: &[usize]) -> TokenStream {
-    let (steps, results) = steps(text, &sites.reads);
-    let visits = sites.places.iter().map(|place| {
+fn reads(text: &Host<'_>, reads: &Reads, in_memory: &[usize]) -> TokenStream {
+    let (steps, results) = steps(text, &reads.function);
+    let visits = reads.places.iter().map(|place| {
         let table = in_memory.iter().position(|&known| known == place.parameter);
         let table = table.expect("a table that is read is in memory");
         let guard = &results[place.first];
@@ -204,7 +202,7 @@ fn reads(text: &Host<'_>, sites: &Sites, in_memory: &[usize]) -> TokenStream {
                 index: [#(i64::from(#indices),)* #(#unread,)*],
             });
         };
-        match sites.reads.body.results[place.first] {
+        match reads.function.body.results[place.first] {
             Operand::Bool(true) => visit,
             _ => quote!(if #guard { #visit }),
         }

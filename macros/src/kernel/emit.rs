@@ -273,7 +273,7 @@ fn description(
     let docs: Vec<_> =
         function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect();
     let doc = doc_text(&docs);
-    let hash = Literal::u64_suffixed(source_hash("kernel", function));
+    let hash = Literal::u64_suffixed(source_hash("kernel", function, None));
     let tensors = signature.tensors.iter().enumerate().map(|(place, tensor)| {
         let Tensor { name, shape, written, single } = tensor;
         let name = name.unraw().to_string();

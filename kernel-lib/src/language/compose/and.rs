@@ -116,6 +116,17 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
         self.first.score_grad(score, at) * self.second.score_grad(between, at)
     }
 
+    fn derived_grad(&self, score: f64, at: &Position) -> Option<f64> {
+        let between = self.first.score(score, at);
+        let (first, second) =
+            (self.first.derived_grad(score, at), self.second.derived_grad(between, at));
+        if first.is_none() && second.is_none() {
+            return None;
+        }
+        let first = first.unwrap_or_else(|| self.first.score_grad(score, at));
+        Some(first * second.unwrap_or_else(|| self.second.score_grad(between, at)))
+    }
+
     fn keep(&self, at: &Position) -> bool {
         self.first.keep(at) && self.second.keep(at)
     }
@@ -167,6 +178,14 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
         self.first.check_heads(heads)?;
         self.second.check_heads(heads)
+    }
+
+    fn source(&self) -> String {
+        joined::texts(self.first.source(), self.second.source())
+    }
+
+    fn derivative(&self) -> String {
+        joined::texts(self.first.derivative(), self.second.derivative())
     }
 
     fn describe(&self) -> String {

@@ -43,3 +43,12 @@ pub fn learned_index<A: Variant, B: Variant>(
         Some(site) => second.learned_index(at, site),
     }
 }
+
+/// Both texts, with an empty line between them where there are two.
+pub fn texts(first: String, second: String) -> String {
+    match (first.is_empty(), second.is_empty()) {
+        (_, true) => first,
+        (true, _) => second,
+        _ => format!("{first}\n{second}"),
+    }
+}

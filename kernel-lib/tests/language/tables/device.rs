@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 use tilewright::language::{DeviceVariant, Variant};
 use tilewright::prelude::*;
 
-use super::{branching, by_kind, integers, outside, ranks, table};
+use super::{branching, by_kind, combined, in_bucket, integers, outside, ranks, table};
 use crate::positions;
 
 /// Index and derivative of a site, and score and mask, of one position for each unit.
@@ -102,6 +102,8 @@ fn devices_agree_on_every_site() {
     let counts = integers([3, 9, 9], |i| i as u32 % 5);
     assert_agrees(client, ranks(table([8]), table([1, 9]), counts, table([3, 1, 9, 9])));
     assert_agrees(client, outside(table([3])));
+    assert_agrees(client, combined(table([8, 5]), table([8, 1]), 0.6));
+    assert_agrees(client, in_bucket(integers([5], |i| i as u32 % 3)));
     assert_agrees(client, relative_bias(table([8, 17])));
     assert_agrees(client, t5_buckets(table([1, 32]), 32, 128));
     assert_agrees(client, t5_buckets(table([8, 8]), 8, 20));

@@ -3,7 +3,9 @@
 
 mod device;
 
-use tilewright::language::{Along, ExampleSizes, LearnedParam, Variant, registered};
+use tilewright::language::{
+    Along, ExampleSizes, LearnedParam, MaskScope, Variant, check_gradient, registered,
+};
 use tilewright::prelude::*;
 
 use crate::{SIZES, positions};
@@ -58,6 +60,52 @@ pub fn outside(score: f32, at: Position, #[learned] table: Table) -> f32 {
     score + table[at.key as i32 - at.query as i32] * table[at.key + at.query - 4]
 }
 
+#[score_fn]
+fn bucket(at: Position) -> u32 {
+    at.query.abs_diff(at.key).min(4)
+}
+
+#[score_fn]
+fn squashed(x: f32, width: f32) -> f32 {
+    width * (x / (1.0 + width * width)).tanh()
+}
+
+/// Early return, tuples, `match`, calls and a derivative by hand that reads a table the function
+/// reads elsewhere: what is learned is still derived.
+#[score_mod(grad = |score, at, _, scales: Table, t| {
+    let own = scales[(at.head, 0)];
+    if at.key > at.query + 5 {
+        return own;
+    }
+    let width = 1.0 + t * t;
+    let ratio = (score * own / (1.0 + width * width)).tanh();
+    width * (1.0 - ratio * ratio) * own / (1.0 + width * width)
+})]
+pub fn combined(
+    score: f32,
+    at: Position,
+    #[learned] bias: Table,
+    #[learned] scales: Table,
+    #[learned] t: f32,
+) -> f32 {
+    let scaled = score * scales[(at.head, 0)];
+    if at.key > at.query + 5 {
+        return scaled;
+    }
+    let near: u32 = bucket(at);
+    let place = match at.key % 3 {
+        0 => (at.head, near),
+        n => (0, n),
+    };
+    squashed(scaled, 1.0 + t * t) + bias[place] * squashed(bias[(at.head, bucket(at))], 1.0)
+}
+
+/// A mask that leaves its arithmetic to a function.
+#[mask_mod]
+pub fn in_bucket(at: Position, allowed: Table<u32>) -> bool {
+    allowed[bucket(at)] != 0
+}
+
 fn examples(sizes: &ExampleSizes) -> impl Iterator<Item = AnyVariant> {
     registered().flat_map(move |registered| registered.example_variants(sizes))
 }
@@ -97,6 +145,7 @@ moved!(Branching, 0 => bias);
 moved!(ByKind, 0 => bias, 1 => t);
 moved!(Ranks, 0 => b, 1 => d);
 moved!(Outside, 0 => table);
+moved!(Combined, 0 => bias, 1 => scales, 2 => t);
 moved!(RelativeBias, 0 => bias);
 moved!(T5Buckets, 0 => bias);
 moved!(DenseBias, 0 => bias);
@@ -154,11 +203,64 @@ fn learned_derivatives_are_the_slopes() {
     let counts = integers([3, 9, 9], |i| i as u32 % 5);
     assert_learned(&ranks(table([8]), table([1, 9]), counts, table([3, 1, 9, 9])));
     assert_learned(&outside(table([3])));
+    assert_learned(&combined(table([8, 5]), table([8, 1]), 0.6));
     assert_learned(&relative_bias(table([8, 17])));
     assert_learned(&t5_buckets(table([1, 8]), 8, 20));
     assert_learned(&dense_bias(table([3, 8, 1, 9])));
     assert_learned(&temperature(0.7));
     assert_learned(&per_head_scale(table([8])));
+}
+
+#[test]
+fn a_derivative_by_hand_reads_tables_and_is_checked() {
+    /// A derivative that may read what the function does not.
+    #[score_mod(grad = |score, at, bias| {
+        if score > 1e30 { bias[(at.head, 3)] } else { bias[(at.head, 0)] }
+    })]
+    fn reaching(score: f32, at: Position, bias: Table) -> f32 {
+        score * bias[(at.head, 0)]
+    }
+    let at = Position { batch: 0, head: 1, query: 2, key: 0, queries: 4, keys: 4 };
+    let reaching = reaching(table([8, 4]));
+    let mut read = Vec::new();
+    reaching.reads(&at, &mut |element| read.push(element.index[1]));
+    read.sort_unstable();
+    assert_eq!(read, [0, 0, 3]);
+    assert!(reaching.derivative().contains("bias[(at.head, 3u32)]"));
+    let combined = combined(table([8, 5]), table([8, 1]), 0.6);
+    check_gradient(&combined.clone().into(), 1e-6).expect("by hand is as derived");
+    assert_eq!(combined.learned().len(), 3);
+}
+
+#[test]
+fn a_mask_is_known_as_far_as_its_callees_are() {
+    #[score_fn]
+    fn half_of(at: Position) -> u32 {
+        at.head / 2
+    }
+    #[score_fn]
+    fn smooth(x: u32) -> bool {
+        (x as f32).sin() > 0.5
+    }
+    #[mask_mod]
+    fn near_bucket(at: Position) -> bool {
+        let near: u32 = bucket(at);
+        near < 3
+    }
+    #[mask_mod]
+    fn by_half(at: Position) -> bool {
+        half_of(at) + at.key > 3
+    }
+    #[mask_mod]
+    fn by_number(at: Position) -> bool {
+        smooth(at.key)
+    }
+    assert_eq!(near_bucket().mask_scope(), MaskScope::SHARED);
+    assert!(near_bucket().mask_known_on_host());
+    assert_eq!(by_half().mask_scope(), MaskScope { batch: false, head: true });
+    assert!(!by_half().mask_known_on_host());
+    assert_eq!(by_number().mask_scope(), MaskScope::SHARED);
+    assert!(!by_number().mask_known_on_host());
 }
 
 #[test]

@@ -10,22 +10,6 @@ fn loops(score: f32) -> f32 {
 }
 
 #[score_mod]
-fn chooses(score: f32, kind: u32) -> f32 {
-    match kind {
-        0 => score,
-        _ => 0.0,
-    }
-}
-
-#[score_mod]
-fn leaves(score: f32) -> f32 {
-    if score > 1.0 {
-        return 1.0;
-    }
-    score
-}
-
-#[score_mod]
 fn prints(score: f32) -> f32 {
     println!("{score}");
     let close = |x: f32| x + 1.0;
@@ -44,7 +28,6 @@ fn changes(score: f32) -> f32 {
 fn assorted(score: f32, at: Position) -> f32 {
     const LIMIT: f32 = 1.0;
     score;
-    let (a, b) = (score, score);
     let late: f32;
     let text = "text";
     let double: f64 = score;

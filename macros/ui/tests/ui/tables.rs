@@ -55,6 +55,17 @@ fn element_types(score: f32, a: Table<f64>, b: Table<bool>, c: Table<f32, u32>, 
     score
 }
 
+#[score_mod]
+fn tuple_as_index(score: f32, at: Position, bias: Table) -> f32 {
+    let place = (at.head, score);
+    bias[place] + bias[at.head]
+}
+
+#[score_mod]
+fn passed_on(score: f32, at: Position, bias: Table) -> f32 {
+    helper(bias) + bias[at.head]
+}
+
 #[mask_mod]
 fn as_truth(at: Position, ids: Table<u32>) -> bool {
     ids[at.key] && true

@@ -11,27 +11,27 @@ use crate::table::text_hash;
 ///
 /// ```
 /// use tilewright::language::{Normaliser, Variant};
-/// use tilewright::variants::sigmoid;
+/// use tilewright::variants::sigmoid_attention;
 ///
-/// assert_eq!(sigmoid(-4.0).normaliser(), Normaliser::Sigmoid);
+/// assert_eq!(sigmoid_attention(-4.0).normaliser(), Normaliser::Sigmoid);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sigmoid {
+pub struct SigmoidAttention {
     /// Added to each score.
     pub bias: f32,
 }
 
-/// Sigmoid attention: see [`Sigmoid`].
+/// Sigmoid attention: see [`SigmoidAttention`].
 #[must_use]
-pub fn sigmoid(bias: f32) -> Sigmoid {
-    Sigmoid { bias }
+pub fn sigmoid_attention(bias: f32) -> SigmoidAttention {
+    SigmoidAttention { bias }
 }
 
-/// The device half of [`Sigmoid`].
-pub struct SigmoidDevice;
+/// The device half of [`SigmoidAttention`].
+pub struct SigmoidAttentionDevice;
 
 #[cube]
-impl DeviceVariant for SigmoidDevice {
+impl DeviceVariant for SigmoidAttentionDevice {
     type Params = f32;
 
     fn score(score: f32, _at: Position, params: &f32) -> f32 {
@@ -69,10 +69,10 @@ impl DeviceVariant for SigmoidDevice {
     }
 }
 
-const SOURCE_HASH: u64 = text_hash(include_str!("sigmoid.rs"));
+const SOURCE_HASH: u64 = text_hash(include_str!("sigmoid_attention.rs"));
 
-impl Variant for Sigmoid {
-    type Device = SigmoidDevice;
+impl Variant for SigmoidAttention {
+    type Device = SigmoidAttentionDevice;
 
     fn stages(&self) -> Stages {
         Stages { score: true, mask: false }
@@ -103,7 +103,7 @@ impl Variant for Sigmoid {
     }
 
     fn describe(&self) -> String {
-        format!("sigmoid(bias={})", self.bias)
+        format!("sigmoid_attention(bias={})", self.bias)
     }
 
     fn source_hash(&self) -> u64 {
@@ -113,13 +113,13 @@ impl Variant for Sigmoid {
 
 inventory::submit! {
     RegisteredVariant {
-        name: "sigmoid",
+        name: "sigmoid_attention",
         module: module_path!(),
         source_hash: SOURCE_HASH,
         stages: Stages { score: true, mask: false },
         params: &[ParamInfo { name: "bias", kind: ParamKind::F32, learned: false }],
         examples: &[&[Example::Number(-2.0)]],
-        build: |values| AnyVariant::new(sigmoid(values[0].number() as f32)),
+        build: |values| AnyVariant::new(sigmoid_attention(values[0].number() as f32)),
         doc: "Sigmoid attention: each weight is the sigmoid of its score, and no row is normalised.",
     }
 }
