@@ -11,6 +11,12 @@ macro_rules! sources {
 const SOURCES: &[(&str, &str)] = sources![
     "algorithms/gradient.rs",
     "algorithms/launch.rs",
+    "algorithms/learned/cells.rs",
+    "algorithms/learned/launch.rs",
+    "algorithms/learned/mod.rs",
+    "algorithms/learned/scatter.rs",
+    "algorithms/learned/sums.rs",
+    "algorithms/learned/work.rs",
     "algorithms/mod.rs",
     "algorithms/resident/backward.rs",
     "algorithms/resident/forward.rs",
