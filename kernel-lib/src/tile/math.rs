@@ -22,7 +22,7 @@ struct Results;
 
 /// Says what a kernel's results are rounded to: `tanh` in it need not be more precise than that.
 #[cube]
-#[allow(unused_variables)]
+#[allow(unused_variables, clippy::semicolon_if_nothing_returned)]
 pub fn round_results_to(#[comptime] dtype: ElemType) {
     intrinsic!(|scope| scope.register_type::<Results>(dtype))
 }

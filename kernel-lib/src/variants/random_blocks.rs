@@ -25,6 +25,7 @@ use crate::language::Position;
 /// assert!(seen(7).eq(seen(7)) && !seen(7).eq(seen(8)));
 /// ```
 #[mask_mod(example(4, 2, 1, 2, 7))]
+#[allow(clippy::manual_div_ceil, reason = "the language has no `div_ceil`")]
 pub fn random_blocks(
     at: Position,
     block: u32,

@@ -1,6 +1,8 @@
 //! The library's masks against definitions in plain loops, what their docs promise, and how many
 //! blocks they leave out.
 
+#![allow(clippy::needless_range_loop, reason = "definitions are written in places")]
+
 use tilewright::picture::MaskBlocks;
 use tilewright::prelude::*;
 use tilewright::variants::PackedError;

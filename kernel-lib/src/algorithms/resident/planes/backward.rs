@@ -205,6 +205,7 @@ fn differentiate<V: DeviceVariant>(
 
 /// Sixteen keys against all queries: their `dK` and `dV`, and what they add to `dQ`.
 #[allow(clippy::too_many_arguments)]
+#[allow(clippy::needless_range_loop, reason = "CubeCL unrolls nothing but ranges")]
 #[cube]
 fn key_block<V: DeviceVariant>(
     d_q: &mut Array<F4>,

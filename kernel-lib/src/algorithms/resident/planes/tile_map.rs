@@ -16,6 +16,9 @@ const TILES: usize = 8;
 /// Maps that a thread remembers.
 const REMEMBERED: usize = 256;
 
+/// A mask's source and description, the pass, queries and keys.
+type Key = (u64, String, Pass, usize, usize);
+
 /// For each tile of sixteen rows and eight columns, what is known of its cells. Forward rows are
 /// queries and columns keys, backward the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +59,7 @@ impl TileMap {
             return TileMap::UNKNOWN;
         }
         thread_local! {
-            static KNOWN: RefCell<HashMap<(u64, String, Pass, usize, usize), TileMap>> =
-                RefCell::default();
+            static KNOWN: RefCell<HashMap<Key, TileMap>> = RefCell::default();
         }
         let (queries, keys) = (problem.seq_q, problem.seq_k);
         let key = (variant.source_hash(), variant.describe(), problem.pass, queries, keys);

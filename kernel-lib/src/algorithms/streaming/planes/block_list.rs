@@ -81,7 +81,7 @@ pub fn list_blocks<V: DeviceVariant>(
         } else {
             EMPTY.runtime()
         };
-        if UNIT_POS % 32 == 0 {
+        if UNIT_POS_PLANE == 0 {
             states[plane as usize] = state;
         }
         sync_cube();
@@ -93,7 +93,7 @@ pub fn list_blocks<V: DeviceVariant>(
             mine += select(other < plane, taken, 0usize);
             found += taken;
         }
-        if UNIT_POS % 32 == 0 && state != EMPTY {
+        if UNIT_POS_PLANE == 0 && state != EMPTY {
             let mark = select(state == MIXED, 1u32, 0u32);
             lists[start + 1 + mine] = col_block as u32 * 2 + mark;
         }

@@ -31,7 +31,7 @@ pub fn first_column(entry: u32, #[comptime] config: StreamConfig) -> usize {
 /// Whether every cell of it exists and is seen.
 #[cube]
 pub fn is_open(entry: u32) -> bool {
-    entry % 2 == 0
+    (entry & 1u32) == 0
 }
 
 #[cube]
