@@ -25,14 +25,26 @@ pub fn interleaved(at: Position, series: u32) -> bool {
 const SIZE: Size =
     Size { batch: 2, heads: 2, kv_heads: 2, queries: 42, keys: 42, head_dim: 8, value_dim: 8 };
 
-fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("variants: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Shows what the command line names, and says how many were wrong.
+fn run() -> Result<usize, Box<dyn std::error::Error>> {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let chosen: Vec<&RegisteredVariant> = match names.as_slice() {
         [] => registered().collect(),
         names => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
     };
     let (client, device) = open_device("cpu")?;
-    println!("{} variants on {device}\n", chosen.len());
+    println!("On {device}:\n");
 
     let mut wrong = 0;
     for registered in chosen {
@@ -49,7 +61,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             wrong += usize::from(!show(&client, &variant));
         }
     }
-    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(wrong)
 }
 
 /// Draws a variant's first head, runs it, and says whether it agrees with the reference.

@@ -21,7 +21,7 @@ use crate::language::Position;
 /// let at = |query, key| Position { batch: 0, head: 0, query, key, queries: 64, keys: 64 };
 /// let mask = random_blocks(4, 2, 1, 3, 7);
 /// assert!(mask.keep(&at(40, 47)) && mask.keep(&at(40, 3)) && mask.keep(&at(3, 40)));
-/// let seen = |seed| (0..64).map(|key| random_blocks(4, 2, 1, 3, seed).keep(&at(40, key)));
+/// let seen = |seed| (0..64).map(move |key| random_blocks(4, 2, 1, 3, seed).keep(&at(40, key)));
 /// assert!(seen(7).eq(seen(7)) && !seen(7).eq(seen(8)));
 /// ```
 #[mask_mod(example(4, 2, 1, 2, 7))]
@@ -41,6 +41,6 @@ pub fn random_blocks(
     let mixed = (from * 0x9e37_79b1 + seed) * 0x85eb_ca6b + to * 0xc2b2_ae35;
     let hash = (mixed / 0x1_0000 + mixed) * 0x27d4_eb2f;
     let again = (hash / 0x8000 + hash) * 0x1656_67b1;
-    let blocks = (at.keys + block - 1) / block;
+    let blocks = (at.keys - 1) / block + 1;
     chosen || again / 0x1_0000 % blocks < random
 }

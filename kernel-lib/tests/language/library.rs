@@ -112,10 +112,10 @@ fn a_neighbourhood_on_a_grid_is_one_of_rows_and_one_of_columns() {
         for window in 1..8 {
             let size = height * width;
             let mut expected = nothing(size, size);
-            for query in 0..size {
+            for (query, seen) in expected.iter_mut().enumerate() {
                 for row in shifted_window(query / width, height, window) {
                     for column in shifted_window(query % width, width, window) {
-                        expected[query][row * width + column] = true;
+                        seen[row * width + column] = true;
                     }
                 }
             }
@@ -167,10 +167,10 @@ fn random_blocks_are_whole_blocks_by_their_hash() {
         {
             let blocks = keys.div_ceil(block as usize) as u64;
             let mut expected = nothing(queries, keys);
-            for query in 0..queries {
-                for key in 0..keys {
+            for (query, row) in expected.iter_mut().enumerate() {
+                for (key, cell) in row.iter_mut().enumerate() {
                     let (from, to) = (query as u64 / block, key as u64 / block);
-                    expected[query][key] = from.abs_diff(to) < window
+                    *cell = from.abs_diff(to) < window
                         || from.min(to) < global
                         || random_block(from, to, u64::from(seed), blocks) < random;
                 }
