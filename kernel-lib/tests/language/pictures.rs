@@ -79,11 +79,15 @@ fn assert_committed(path: &Path, text: &str) {
     );
 }
 
+/// Variants that change what becomes of scores, of which a picture of scores shows nothing.
+const AFTER_THE_SCORE: [&str; 3] = ["attention_sink", "dropout", "sigmoid_attention"];
+
 #[test]
 fn every_variant_of_the_library_has_its_picture() {
     let subjects = subjects();
     let drawn: Vec<&str> = subjects.iter().map(|(name, ..)| *name).collect();
-    assert_eq!(drawn, library().map(|variant| variant.name).collect::<Vec<_>>());
+    let names = library().map(|variant| variant.name);
+    assert_eq!(drawn, names.filter(|name| !AFTER_THE_SCORE.contains(name)).collect::<Vec<_>>());
     for (name, variant, size) in subjects {
         assert!(variant.describe().starts_with(name));
         let svg = Picture::new(&variant, 0, size, size).to_svg();
