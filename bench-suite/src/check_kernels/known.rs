@@ -41,6 +41,14 @@ pub const KNOWN_SPILLS: &[KnownSpill] = &[
         most_bytes: 5000,
         reason: "a unit owns whole rows: k, v and both gradients are four times the head",
     },
+    KnownSpill {
+        lowerings: &[Lowering::Mma],
+        passes: &[Pass::Forward, Pass::Backward],
+        least_dim: 64,
+        most_registers: 255,
+        most_bytes: 256,
+        reason: "in f32 each operand is three terms, and a block of 64 leaves no register",
+    },
 ];
 
 /// The entry that allows this plan's kernel to spill.
