@@ -12,7 +12,6 @@ use tilewright::program::{Gate, Kernel, KernelError, Order, Sizes, Trial, Tuning
 use tilewright::{DType, Device, Strided};
 
 use crate::timing::{Summary, Timer, TimingError};
-use crate::tune::Effort;
 use crate::values;
 
 /// A kernel with the arguments to measure it on.
@@ -26,6 +25,23 @@ pub struct KernelTask {
     pub scalars: Vec<f64>,
     /// The element type of the tensors whose type the kernel leaves open.
     pub dtype: DType,
+}
+
+/// How thoroughly tunings are measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rounds {
+    /// Windows for each tuning that is left after the first round.
+    pub rounds: usize,
+    /// Tunings slower than this many times the best of the first round are dropped.
+    pub keep: f64,
+    /// Decides the tensors and the order of measurement.
+    pub seed: u64,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { rounds: 9, keep: 2.0, seed: 0 }
+    }
 }
 
 /// What was found of one tuning.
@@ -93,14 +109,14 @@ pub fn tune_kernel(
     timer: &Timer,
     task: &KernelTask,
     only: Option<&[Tuning]>,
-    effort: Effort,
+    rounds: Rounds,
     mut report: impl FnMut(KernelStep<'_>),
 ) -> Result<KernelFinding, KernelTuningError> {
     let KernelTask { kernel, sizes, .. } = task;
     let client = timer.client();
     let device = Device::of(client);
     let gate = Gate::new(client, kernel, small(task))?;
-    let workload = Workload::new(client, task, effort.seed)?;
+    let workload = Workload::new(client, task, rounds.seed)?;
 
     let mut refused = Vec::new();
     let mut timed: Vec<(Tuning, usize, Vec<f64>, Option<f64>)> = Vec::new();
@@ -119,11 +135,11 @@ pub fn tune_kernel(
     let median = |times: &[f64]| Summary::of(times).map_or(f64::INFINITY, |s| s.median);
     let best = timed.iter().map(|t| median(&t.2)).fold(f64::INFINITY, f64::min);
     let (mut stay, slow): (Vec<_>, Vec<_>) =
-        timed.into_iter().partition(|t| median(&t.2) <= effort.keep * best);
+        timed.into_iter().partition(|t| median(&t.2) <= rounds.keep * best);
     // The first times decided who stays; who stays starts anew.
     stay.iter_mut().for_each(|(_, _, times, _)| times.clear());
-    let mut random = ChaCha8Rng::seed_from_u64(effort.seed);
-    for _ in 0..effort.rounds.max(1) {
+    let mut random = ChaCha8Rng::seed_from_u64(rounds.seed);
+    for _ in 0..rounds.rounds.max(1) {
         report(KernelStep::Round(stay.len()));
         stay.shuffle(&mut random);
         for (tuning, calls, times, _) in &mut stay {

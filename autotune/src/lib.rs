@@ -1,27 +1,48 @@
-//! Measures which plan is fastest for each attention problem on one device, and writes the tuning
-//! table that the library reads at run time.
+//! Measures which plan is fastest for each attention problem on one device, proves it correct, and
+//! writes the tuning table that the library reads at run time.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`cli`] | the command line, for this crate's binary and for others to embed |
+//! | [`cli`], [`commands`], [`problems`] | the command line, for this crate's binary and for others to embed |
+//! | [`session`] | a whole run: problem after problem, into a table |
+//! | [`search`] | one problem: prune, race, run off, judge |
+//! | [`space`], [`method`], [`statistics`] | which plans are measured, how thoroughly, and what times say |
+//! | [`laboratory`], [`stand`] | where plans run: a device, or what takes its place in a test |
+//! | [`journal`] | every measurement, so that a run that was cut off goes on |
+//! | [`drift`], [`roofline`], [`occupancy`] | whether the device stays as fast as it was, what it could reach, and how a plan fills it |
 //! | [`grid`] | which problems are measured: presets and ranges |
-//! | [`workload`] | tensors of one problem's sizes, and the call to measure |
-//! | [`values`] | elements of those tensors, which another program can make too |
-//! | [`timing`] | device time of short calls, with cold caches |
-//! | [`bandwidth`] | what a plain copy reaches, to know how far from it a plan is |
-//! | [`kernels`], [`kernel_command`] | the tunings of a whole kernel under `#[kernel]` |
-//! | [`tune`] | from one problem to the entry of a table |
-//! | [`show`] | a table in a form to read |
+//! | [`workload`], [`values`] | tensors of one problem's sizes, and the call to measure |
+//! | [`timing`], [`bandwidth`] | device time of short calls, with cold caches; what a plain copy reaches |
+//! | [`compare`], [`merge`], [`heat_map`], [`columns`] | tables beside each other, as one, as a picture, as text |
+//! | [`kernels`] | the tunings of a whole kernel under `#[kernel]` |
+//! | [`workers`], [`progress`], [`files`] | one run on several devices, what a person sees of it, files written whole |
 
 pub mod bandwidth;
 pub mod cli;
+pub mod columns;
+pub mod commands;
+pub mod compare;
+pub mod drift;
+pub mod files;
 pub mod grid;
-pub mod kernel_command;
+pub mod heat_map;
+pub mod journal;
 pub mod kernels;
-pub mod show;
+pub mod laboratory;
+pub mod merge;
+pub mod method;
+pub mod occupancy;
+pub mod problems;
+pub mod progress;
+pub mod roofline;
+pub mod search;
+pub mod session;
+pub mod space;
+pub mod stand;
+pub mod statistics;
 pub mod timing;
-pub mod tune;
 pub mod values;
+pub mod workers;
 pub mod workload;
 
 pub use cli::{Cli, run};

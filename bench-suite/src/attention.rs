@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tilewright::{DType, Device, Problem, open_device};
 use tilewright_autotune::bandwidth::copy_bandwidth;
-use tilewright_autotune::cli::PassName;
+use tilewright_autotune::problems::PassName;
 use tilewright_autotune::timing::{EVICTION_BYTES, EVICTION_NANOSECONDS, MOST_EVICTIONS, Timer};
 use tilewright_autotune::workload::MemoryOrder;
 

@@ -9,9 +9,8 @@ use serde::Serialize;
 use tilewright::program::{Example, Kernel, Sizes, find_kernel, kernels};
 use tilewright::{DType, Device, open_device};
 use tilewright_autotune::bandwidth::copy_bandwidth;
-use tilewright_autotune::kernels::{KernelTask, tune_kernel};
+use tilewright_autotune::kernels::{KernelTask, Rounds, tune_kernel};
 use tilewright_autotune::timing::Timer;
-use tilewright_autotune::tune::Effort;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -182,8 +181,8 @@ fn measure(timer: &Timer, task: &KernelTask, args: &KernelsArgs, bandwidth: f64)
         Tunings::Default => Some(Vec::from_iter(default.clone())),
     };
     // Nothing is dropped early: the default's time is wanted too.
-    let effort = Effort { rounds: args.samples, keep: f64::INFINITY, seed: 0 };
-    let finding = tune_kernel(timer, task, only.as_deref(), effort, |_| {})?;
+    let rounds = Rounds { rounds: args.samples, keep: f64::INFINITY, seed: 0 };
+    let finding = tune_kernel(timer, task, only.as_deref(), rounds, |_| {})?;
     let timings: Vec<Timing> = finding
         .timed
         .iter()

@@ -134,6 +134,10 @@ fn cuda(index: usize) -> Result<cubecl::Device, DeviceError> {
     Ok(device)
 }
 
+/// What NVRTC's library is called: these of CubeCL's names exist on Linux and Windows.
+pub(crate) const NVRTC_FILES: [&str; 4] =
+    ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "nvrtc64_120_0.dll"];
+
 /// Looks for NVRTC and CUDA's headers, without which CubeCL would panic at the first kernel.
 ///
 /// # Errors
@@ -143,10 +147,8 @@ pub fn check_cuda_compiler() -> Result<(), DeviceError> {
     let missing = |reason: &str| {
         Err(DeviceError::Unavailable { device: "cuda".to_owned(), reason: reason.to_owned() })
     };
-    // These of CubeCL's names exist on Linux and Windows.
-    let compiler = ["libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "nvrtc64_120_0.dll"];
     // SAFETY: NVRTC runs no code of consequence when it is loaded.
-    if !compiler.iter().any(|file| unsafe { libloading::Library::new(*file) }.is_ok()) {
+    if !NVRTC_FILES.iter().any(|file| unsafe { libloading::Library::new(*file) }.is_ok()) {
         return missing(
             "NVRTC (libnvrtc.so), which compiles the kernels, is not where libraries are looked \
              for: see LD_LIBRARY_PATH",

@@ -181,7 +181,7 @@ impl fmt::Display for Item {
 
 #[cfg(test)]
 mod tests {
-    use tilewright::table::{Entry, Fingerprint};
+    use tilewright::table::{Effort, Entry, Fingerprint};
 
     use super::*;
 
@@ -220,15 +220,19 @@ mod tests {
     fn a_tables_plans_are_compiled_for_every_architecture() {
         let device = Sm::Sm90.device();
         let fingerprint = Fingerprint::new("NVIDIA H200", &device);
-        let mut table = Table::new(fingerprint, "2026-11-20T14:03:00Z".into(), "by hand".into());
+        let date = "2026-11-20T14:03:00Z".to_owned();
+        let mut table = Table::new(fingerprint, date, Effort::Normal, "by hand".to_owned());
         let problem = problem(PATCHTST[0], DType::Bf16, Pass::Backward, VariantClass::Mask);
         table.insert(Entry {
             problem,
             plan: Plan::rule(&problem, &device),
             nanoseconds: 1.0,
-            runner_up: None,
-            candidates: 1,
-            floor_fraction: None,
+            interval: [1.0, 1.0],
+            rule_nanoseconds: None,
+            roofline_fraction: None,
+            tried: 1,
+            pruned: 0,
+            runners_up: Vec::new(),
         });
         let architectures = [Sm::Sm80, Sm::Sm90];
         let items = of_table(&table, &Scope { quick: true, architectures: &architectures });

@@ -9,8 +9,8 @@ use super::tolerance::{Magnitudes, allowed, allowed_f32, allowed_learned, allowe
 use crate::device::Device;
 use crate::reference::{self, HostTensor};
 use crate::{
-    AttentionError, AttentionOptions, DType, LearnedGradient, Pass, Plan, Strided, attention,
-    attention_backward, problem, table,
+    AttentionError, AttentionGradients, AttentionOptions, AttentionOutput, DType, LearnedGradient,
+    Pass, Plan, Strided, attention, attention_backward, problem, table,
 };
 
 /// What came of a case.
@@ -25,7 +25,7 @@ pub(super) struct Outcome {
 
 /// What a run computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quantity {
+pub(super) enum Quantity {
     Out,
     Lse,
     Scores,
@@ -59,9 +59,9 @@ struct Comparison {
 }
 
 /// Results of a run, as numbers.
-type Results = Vec<(Quantity, HostTensor)>;
+pub(super) type Results = Vec<(Quantity, HostTensor)>;
 /// All bits of a run's results.
-type Bits = Vec<(Quantity, Vec<u8>)>;
+pub(super) type Bits = Vec<(Quantity, Vec<u8>)>;
 
 /// Runs a case twice and compares it with the reference and with itself.
 pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionError> {
@@ -97,77 +97,119 @@ pub(super) fn check(client: &Client, case: &Case) -> Result<Outcome, AttentionEr
         soil(client, &sizes);
         let gradients =
             attention_backward(client, q, k, v, &output, d_out, &case.variant, &backward)?;
-        let mut results = vec![
-            (Quantity::Out, output.out),
-            (Quantity::Lse, output.lse),
-            (Quantity::DQ, gradients.q),
-            (Quantity::DK, gradients.k),
-            (Quantity::DV, gradients.v),
-        ];
-        results.extend(output.scores.map(|scores| (Quantity::Scores, scores)));
-        let learned = gradients.learned.into_iter().enumerate();
-        results.extend(learned.map(|(nth, LearnedGradient { param, values })| {
-            let values = Strided::contiguous(values, [1, 1, 1, param.len()], DType::F32);
-            (Quantity::Learned(nth, param.name), values)
-        }));
-        let mut tensors = Vec::new();
-        let mut bits = Vec::new();
-        for (quantity, tensor) in results {
-            let (host, raw) = download(client, &tensor, quantity.name())?;
-            tensors.push((quantity, host));
-            bits.push((quantity, raw));
-        }
-        Ok((tensors, bits))
+        let mut results = of_output(output);
+        results.extend(of_gradients(gradients));
+        read(client, results)
     };
-    let (results, bits) = run()?;
+    let first = run()?;
     let (_, again) = run()?;
-
-    let mut failures = Vec::new();
-    let mut worst = 0.0_f64;
-    for comparison in compare(case, &inputs, results) {
-        let Comparison { quantity, got, reference, allowed } = comparison;
-        let distance = distance(&got, &reference);
-        let ratio = if distance == 0.0 { 0.0 } else { distance / allowed };
-        worst = worst.max(ratio);
-        if ratio > 1.0 {
-            failures.push(format!(
-                "{} differs by {distance:.3e}, allowed {allowed:.3e}, largest {:.3e}{}",
-                quantity.name(),
-                reference.max_abs(),
-                first_difference(&got, &reference, allowed),
-            ));
-        }
-    }
-    for ((quantity, first), (_, second)) in bits.iter().zip(&again) {
-        if first != second {
-            failures.push(format!("{}: a second run gave other bits", quantity.name()));
-        }
-    }
-    let failure = (!failures.is_empty()).then(|| failures.join("; "));
+    let (worst, failure) = Expected::of(case, &inputs).judge(first, &again);
     Ok(Outcome { plans: [forward_plan, backward_plan], worst, failure })
 }
 
-fn compare(case: &Case, inputs: &Inputs, results: Results) -> Vec<Comparison> {
-    let Inputs { q, k, v, d_out } = inputs;
-    // The number that the kernels were given, not the one it was rounded from.
-    let scale = f64::from(case.scale.unwrap_or(1.0 / (case.size.head_dim as f32).sqrt()));
-    let forward = reference::forward(q, k, v, &case.variant, scale);
-    let gradients = reference::backward(q, k, v, d_out, &case.variant, scale);
-    let magnitudes = Magnitudes::of(inputs, &case.variant, scale);
-    let math =
-        (case.dtype != DType::F32).then(|| math_backend(inputs, &case.variant, scale, case.dtype));
-    let like_math = |reference: &HostTensor, math: Option<&HostTensor>, magnitude| {
-        allowed(reference, math.unwrap_or(reference), magnitude, case.dtype)
-    };
-    let math_out = math.as_ref().map(|(out, _)| out);
-    let math_gradients = math.as_ref().map(|(_, gradients)| gradients);
-    let compare = |(quantity, got): (Quantity, HostTensor)| {
+/// What the forward pass computes.
+pub(super) fn of_output(output: AttentionOutput) -> Vec<(Quantity, Strided)> {
+    let mut results = vec![(Quantity::Out, output.out), (Quantity::Lse, output.lse)];
+    results.extend(output.scores.map(|scores| (Quantity::Scores, scores)));
+    results
+}
+
+/// What the backward pass computes.
+pub(super) fn of_gradients(gradients: AttentionGradients) -> Vec<(Quantity, Strided)> {
+    let AttentionGradients { q, k, v, learned } = gradients;
+    let mut results = vec![(Quantity::DQ, q), (Quantity::DK, k), (Quantity::DV, v)];
+    let learned = learned.into_iter().enumerate();
+    results.extend(learned.map(|(nth, LearnedGradient { param, values })| {
+        let values = Strided::contiguous(values, [1, 1, 1, param.len()], DType::F32);
+        (Quantity::Learned(nth, param.name), values)
+    }));
+    results
+}
+
+/// Results on the host.
+pub(super) fn read(
+    client: &Client,
+    results: Vec<(Quantity, Strided)>,
+) -> Result<(Results, Bits), AttentionError> {
+    let mut tensors = Vec::new();
+    let mut bits = Vec::new();
+    for (quantity, tensor) in results {
+        let (host, raw) = download(client, &tensor, quantity.name())?;
+        tensors.push((quantity, host));
+        bits.push((quantity, raw));
+    }
+    Ok((tensors, bits))
+}
+
+/// What a case must give.
+pub(super) struct Expected {
+    dtype: DType,
+    forward: reference::Forward,
+    gradients: reference::Gradients,
+    magnitudes: Magnitudes,
+    /// Of the math back end, at 16 bits.
+    math: Option<(HostTensor, reference::Gradients)>,
+}
+
+impl Expected {
+    pub(super) fn of(case: &Case, inputs: &Inputs) -> Self {
+        let Inputs { q, k, v, d_out } = inputs;
+        let (variant, dtype) = (&case.variant, case.dtype);
+        // The number that the kernels were given, not the one it was rounded from.
+        let scale = f64::from(case.scale.unwrap_or(1.0 / (case.size.head_dim as f32).sqrt()));
+        Self {
+            dtype,
+            forward: reference::forward(q, k, v, variant, scale),
+            gradients: reference::backward(q, k, v, d_out, variant, scale),
+            magnitudes: Magnitudes::of(inputs, variant, scale),
+            math: (dtype != DType::F32).then(|| math_backend(inputs, variant, scale, dtype)),
+        }
+    }
+
+    /// The largest distance of a run's results, in what is allowed, and what is wrong with them, if
+    /// something is; `again` are the bits of a second run.
+    pub(super) fn judge(
+        &self,
+        (results, bits): (Results, Bits),
+        again: &Bits,
+    ) -> (f64, Option<String>) {
+        let mut failures = Vec::new();
+        let mut worst = 0.0_f64;
+        for result in results {
+            let Comparison { quantity, got, reference, allowed } = self.compare(result);
+            let distance = distance(&got, &reference);
+            let ratio = if distance == 0.0 { 0.0 } else { distance / allowed };
+            worst = worst.max(ratio);
+            if ratio > 1.0 {
+                failures.push(format!(
+                    "{} differs by {distance:.3e}, allowed {allowed:.3e}, largest {:.3e}{}",
+                    quantity.name(),
+                    reference.max_abs(),
+                    first_difference(&got, &reference, allowed),
+                ));
+            }
+        }
+        for ((quantity, first), (_, second)) in bits.iter().zip(again) {
+            if first != second {
+                failures.push(format!("{}: a second run gave other bits", quantity.name()));
+            }
+        }
+        (worst, (!failures.is_empty()).then(|| failures.join("; ")))
+    }
+
+    fn compare(&self, (quantity, got): (Quantity, HostTensor)) -> Comparison {
+        let Self { dtype, forward, gradients, magnitudes, math } = self;
+        let like_math = |reference: &HostTensor, math: Option<&HostTensor>, magnitude| {
+            allowed(reference, math.unwrap_or(reference), magnitude, *dtype)
+        };
+        let math_out = math.as_ref().map(|(out, _)| out);
+        let math_gradients = math.as_ref().map(|(_, gradients)| gradients);
         let (reference, allowed) = match quantity {
             Quantity::Out => {
                 let allowed = like_math(&forward.out, math_out, magnitudes.out);
                 (forward.out.clone(), allowed)
             }
-            Quantity::Lse => (forward.lse.clone(), allowed_lse(&forward.lse, case.dtype)),
+            Quantity::Lse => (forward.lse.clone(), allowed_lse(&forward.lse, *dtype)),
             Quantity::Scores => {
                 (forward.scores.clone(), allowed_f32(&forward.scores, magnitudes.scores))
             }
@@ -187,14 +229,12 @@ fn compare(case: &Case, inputs: &Inputs, results: Results) -> Vec<Comparison> {
                 let reference = as_tensor(&gradients.learned[nth]);
                 let math = math_gradients.map(|gradients| as_tensor(&gradients.learned[nth]));
                 let math = math.as_ref().unwrap_or(&reference);
-                let allowed =
-                    allowed_learned(&reference, math, magnitudes.learned[nth], case.dtype);
+                let allowed = allowed_learned(&reference, math, magnitudes.learned[nth], *dtype);
                 (reference, allowed)
             }
         };
         Comparison { quantity, got, reference, allowed }
-    };
-    results.into_iter().map(compare).collect()
+    }
 }
 
 fn as_tensor(gradient: &reference::LearnedGradient) -> HostTensor {

@@ -20,6 +20,7 @@
 mod case;
 mod check;
 mod math_backend;
+mod plan_gate;
 mod report;
 mod selection;
 mod special;
@@ -35,6 +36,7 @@ use cubecl::client::Client;
 use serde::Serialize;
 
 pub use case::{Case, Layout, PlanPick, Size};
+pub use plan_gate::PlanGate;
 pub use report::{Failure, Report, Row};
 
 use crate::device::Device;

@@ -119,8 +119,9 @@ impl Plan {
         Ok(())
     }
 
-    /// The plan for `to` that is to `to` what this one is to `from`.
-    pub(crate) fn adapted(self, from: &Problem, to: &Problem, device: &Device) -> Plan {
+    /// The plan for `to` that is to `to` what this one is to `from`: what follows from the sizes of
+    /// a problem follows from the new sizes. [`check`](Plan::check) may refuse it.
+    pub fn adapted(self, from: &Problem, to: &Problem, device: &Device) -> Plan {
         match self.lowering {
             Lowering::Simt => simt::adapted(self, from, to, device),
             Lowering::Mma => mma::adapted(self, to, device),

@@ -28,8 +28,12 @@ pub enum TableError {
     },
     /// The table has another format.
     #[error(
-        "{} has schema {found}, and this version reads schema {expected}: measure it again with `autotune run`",
-        path.display()
+        "{} has schema {found}, and this version reads schema {expected}: {}",
+        path.display(),
+        match found < expected {
+            true => "measure it again with `autotune run`",
+            false => "it needs a newer version, or measure it again with `autotune run`",
+        }
     )]
     Schema {
         /// The file.
@@ -38,6 +42,14 @@ pub enum TableError {
         found: u32,
         /// The schema that this version reads.
         expected: u32,
+    },
+    /// The device in its head cannot be.
+    #[error("{}: the table's device: {fault}", path.display())]
+    Device {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: EntryFault,
     },
     /// An entry cannot be used.
     #[error("{}: the entry for `{problem}` {fault}", path.display())]
@@ -69,6 +81,56 @@ pub enum EntryFault {
     /// A time is not a positive number.
     #[error("says that a call takes {0} ns")]
     Time(f64),
+    /// A size is none.
+    #[error("has {name} = {given}; it must be {least} to {most}")]
+    Size {
+        /// Which.
+        name: &'static str,
+        /// What it is.
+        given: usize,
+        /// What it is at least.
+        least: usize,
+        /// What it is at most.
+        most: usize,
+    },
+    /// Query heads are no multiple of key heads.
+    #[error(
+        "has {heads} heads and {kv_heads} kv_heads; the first must be a multiple of the second"
+    )]
+    Heads {
+        /// Query heads.
+        heads: usize,
+        /// Key heads.
+        kv_heads: usize,
+    },
+    /// No device holds tensors of this size.
+    #[error("has tensors that no memory holds")]
+    Tensor,
+    /// A fraction is no number from 0 on.
+    #[error("says that a fraction of {0} of the roofline is reached")]
+    Fraction(f64),
+    /// The median lies outside its interval.
+    #[error("has the median {median} ns outside its interval, {} to {} ns", interval[0], interval[1])]
+    Interval {
+        /// The median.
+        median: f64,
+        /// The interval.
+        interval: [f64; 2],
+    },
+    /// A runner-up is faster than who is before it.
+    #[error("has a runner-up of {nanoseconds} ns after one of {before} ns")]
+    Order {
+        /// The runner-up's time.
+        nanoseconds: f64,
+        /// The time before.
+        before: f64,
+    },
+    /// Two of the plans are one.
+    #[error("names the plan `{plan}` twice")]
+    PlanTwice {
+        /// The plan.
+        plan: String,
+    },
     /// The plan cannot run on the table's own device.
     #[error("has the plan `{plan}`, which cannot run on the table's device: {reason}")]
     Plan {

@@ -1,5 +1,7 @@
 //! A hash of the kernels' source text, so that a table says which kernels it measured.
 
+use std::sync::OnceLock;
+
 /// Files under `src`, each with its text.
 macro_rules! sources {
     ($($path:literal),+ $(,)?) => {
@@ -76,15 +78,18 @@ pub(crate) const fn text_hash(text: &str) -> u64 {
 /// FNV-1a of the kernels' source text, as 16 hexadecimal digits.
 ///
 /// It depends on nothing but the text: two builds of the same sources agree, on any machine.
-pub fn kernel_hash() -> String {
-    let mut hash = OFFSET;
-    for (name, text) in SOURCES {
-        // Line ends may differ from checkout to checkout.
-        for byte in name.bytes().chain(text.bytes().filter(|&b| b != b'\r')) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+pub fn kernel_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let mut hash = OFFSET;
+        for (name, text) in SOURCES {
+            // Line ends may differ from checkout to checkout.
+            for byte in name.bytes().chain(text.bytes().filter(|&b| b != b'\r')) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+            }
         }
-    }
-    format!("{hash:016x}")
+        format!("{hash:016x}")
+    })
 }
 
 /// The files that [`kernel_hash`] covers, relative to `src`.

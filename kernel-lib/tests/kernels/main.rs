@@ -5,7 +5,9 @@ mod conformance;
 #[cfg(feature = "cuda")]
 mod cuda_source;
 mod learned;
+mod lookup;
 mod oracle;
 mod plans;
 mod support;
+mod table_damage;
 mod tables;

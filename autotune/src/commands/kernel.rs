@@ -7,9 +7,8 @@ use tilewright::program::{Example, Kernel, Sizes, find_kernel, kernels};
 use tilewright::{DType, open_device};
 
 use crate::bandwidth::copy_bandwidth;
-use crate::kernels::{KernelFinding, KernelStep, KernelTask, TimedTuning, tune_kernel};
+use crate::kernels::{KernelFinding, KernelStep, KernelTask, Rounds, TimedTuning, tune_kernel};
 use crate::timing::Timer;
-use crate::tune::Effort;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,7 +36,7 @@ pub struct KernelArgs {
     #[arg(long, value_delimiter = ',', default_value = "bf16,f32", value_name = "TYPE,..")]
     pub dtype: Vec<DType>,
     /// Rounds of measurement after the first
-    #[arg(long, default_value_t = Effort::default().rounds, value_name = "N")]
+    #[arg(long, default_value_t = Rounds::default().rounds, value_name = "N")]
     pub rounds: usize,
     /// Decides the tensors and the order of measurement
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -80,11 +79,11 @@ pub fn run(args: &KernelArgs) -> Result<()> {
     let timer = Timer::new(&client);
     let bandwidth = copy_bandwidth(&timer).context("measuring the bandwidth of a copy")?;
     println!("{device}: a copy reaches {:.1} GB/s", bandwidth / 1e9);
-    let effort = Effort { rounds: args.rounds, seed: args.seed, ..Effort::default() };
+    let rounds = Rounds { rounds: args.rounds, seed: args.seed, ..Rounds::default() };
     for task in &tasks {
         let bar = ProgressBar::new_spinner();
         bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
-        let finding = tune_kernel(&timer, task, None, effort, |step| {
+        let finding = tune_kernel(&timer, task, None, rounds, |step| {
             bar.set_message(match step {
                 KernelStep::First(tuning) => format!("{} {tuning}", kernel.name),
                 KernelStep::Round(tunings) => format!("{}: {tunings} tunings left", kernel.name),

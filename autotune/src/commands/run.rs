@@ -1,0 +1,409 @@
+//! `autotune run`: measures plans and writes a table.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use cubecl::client::Client;
+use serde_json::json;
+use tilewright::table::{Effort, Fingerprint, Table};
+use tilewright::{Device, open_device};
+
+use crate::columns::{micros, percent};
+use crate::commands::show;
+use crate::grid::Task;
+use crate::laboratory::DeviceLaboratory;
+use crate::merge::merged;
+use crate::method::{Budget, Method, duration};
+use crate::problems::{ProblemArgs, Shard};
+use crate::progress::Progress;
+use crate::search::{Finding, Step};
+use crate::session::{Event, Outcome, Session, forget, journal_of, tabulate};
+use crate::workers::{Worker, run_all, say};
+
+const EXAMPLES: &str = "\
+Examples:
+  autotune run --output my.json                          PatchTST's problems, on the first GPU or the CPU
+  autotune run --preset patchtst,vit --effort full --output my.json
+  autotune run --seq 42,64,128 --head-dim 4,8,16 --dtype bf16,f32 --variant softmax,softcap \\
+               --pass forward,backward --groups 14336 --output my.json
+  autotune run --preset general --budget 30m --devices 0,1,2,3 --output my.json
+  autotune run --shard 2/3 --output part2.json           one of three machines; then autotune merge
+  autotune run --add --preset vit --output my.json       measure only what the table lacks
+  TILEWRIGHT_TABLE=my.json patchtst train                use the table
+
+A run that is cut off, by whatever, goes on with the same command: every measurement is in
+my.json.journal until the table is complete.";
+
+/// What `run` takes.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// Which problems
+    #[command(flatten)]
+    pub problems: ProblemArgs,
+    /// How, and for how long
+    #[command(flatten)]
+    pub method: MethodArgs,
+    /// The table to write
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Keep the entries that the file has, and measure only what is missing
+    #[arg(long)]
+    pub add: bool,
+    /// What a run that was cut off measured is not used
+    #[arg(long)]
+    pub fresh: bool,
+    /// Only this part of the problems, as in 1/4
+    #[arg(long, value_name = "I/N", conflicts_with = "devices")]
+    pub shard: Option<Shard>,
+    /// Share the problems out among these GPUs, as in 0,1,2; other devices by name
+    #[arg(long, value_delimiter = ',', value_name = "N,..", conflicts_with_all = ["device", "add"])]
+    pub devices: Vec<String>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// The outcome as JSON, on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// One line of JSON for each thing that happens, for a program that watches
+    #[arg(long, hide = true)]
+    pub events: bool,
+}
+
+/// How plans are measured, and for how long.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct MethodArgs {
+    /// quick: likely plans; normal: all but the hopeless; full: every plan
+    #[arg(long, default_value = "normal", value_name = "LEVEL")]
+    pub effort: Effort,
+    /// Time for everything, as in 90s, 10m or 1h 30m, shared out among the problems; for quick, if
+    /// not given, 5m on a GPU and 10m on a CPU
+    #[arg(long, value_parser = parse_duration, value_name = "TIME")]
+    pub budget: Option<Duration>,
+    /// Plans that are compiled for each problem, at most; the promising first
+    #[arg(long, value_name = "N")]
+    pub plans: Option<usize>,
+    /// Decides the tensors and the order of measurement
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text).map_err(|error| error.to_string())
+}
+
+impl MethodArgs {
+    /// The method of its level.
+    pub fn method(&self) -> Method {
+        let method = Method::of(self.effort, self.seed);
+        Method { most_plans: self.plans.unwrap_or(method.most_plans).max(1), ..method }
+    }
+
+    /// The budget, from now on.
+    pub fn budget(&self, cpu: bool) -> Budget {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        let usual = match self.effort {
+            Effort::Quick => Some(minutes(if cpu { 10 } else { 5 })),
+            Effort::Normal | Effort::Full => None,
+        };
+        Budget::new(self.budget.or(usual))
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A device that cannot be opened or fails, a table or journal that cannot be read or written, or
+/// problems that could not be measured.
+pub fn run(args: &RunArgs) -> Result<()> {
+    let started = Instant::now();
+    let (table, report) = match args.devices.is_empty() {
+        true => alone(args)?,
+        false => shared_out(args)?,
+    };
+    if args.events {
+        return say(&json!({ "report": report }));
+    }
+    if args.json {
+        let mut report = report.to_json(&table, &args.output);
+        report["seconds"] = json!(started.elapsed().as_secs_f64());
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else if !args.quiet {
+        print!("{}", show::text(&table));
+        print!("{}", report.to_text());
+        println!("written to {}", args.output.display());
+    }
+    report.verdict()
+}
+
+/// What a run came to, beside the table.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct RunReport {
+    /// Problems that were not measured, and why.
+    pub skipped: Vec<String>,
+    /// Problems without a plan that works.
+    pub without_plan: Vec<String>,
+    /// Plans that failed or were wrong.
+    pub refused: Vec<String>,
+    /// How many plans were left out, by reason.
+    pub pruned: crate::space::Pruned,
+    /// Whether the budget ended the run.
+    pub out_of_time: bool,
+}
+
+impl RunReport {
+    fn of(outcome: &Outcome) -> Self {
+        let mut report = Self { out_of_time: outcome.out_of_time, ..Self::default() };
+        report.pruned = outcome.pruned();
+        for (problem, why) in &outcome.skipped {
+            report.skipped.push(format!("{problem}: {why}"));
+        }
+        for Finding { problem, entry, refused, .. } in &outcome.findings {
+            if entry.is_none() {
+                report.without_plan.push(problem.to_string());
+            }
+            report
+                .refused
+                .extend(refused.iter().map(|r| format!("{problem}: {}: {}", r.plan, r.why)));
+        }
+        report
+    }
+
+    /// What several runs came to together.
+    pub fn add(&mut self, other: RunReport) {
+        self.skipped.extend(other.skipped);
+        self.without_plan.extend(other.without_plan);
+        self.refused.extend(other.refused);
+        self.pruned.extend(&other.pruned);
+        self.out_of_time |= other.out_of_time;
+    }
+
+    fn to_json(&self, table: &Table, output: &Path) -> serde_json::Value {
+        json!({
+            "output": output,
+            "device": table.device.name,
+            "effort": table.effort,
+            "entries": table.entries.len(),
+            "drift": table.drift,
+            "skipped": self.skipped,
+            "without_plan": self.without_plan,
+            "refused": self.refused,
+            "pruned": self.pruned,
+            "out_of_time": self.out_of_time,
+        })
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        if self.pruned.total() > 0 {
+            text += &format!("{} plans were left out:\n", self.pruned.total());
+            for (reason, plans) in self.pruned.reasons() {
+                text += &format!("  {plans:6}  {reason}\n");
+            }
+        }
+        for (what, lines) in [("refused", &self.refused), ("skipped", &self.skipped)] {
+            for line in lines {
+                text += &format!("{what} {line}\n");
+            }
+        }
+        text
+    }
+
+    /// # Errors
+    ///
+    /// Not every problem has an entry.
+    fn verdict(&self) -> Result<()> {
+        if !self.without_plan.is_empty() {
+            bail!("no plan works for {}", self.without_plan.join(", "));
+        }
+        if self.out_of_time {
+            bail!(
+                "the budget ended before {} problems were measured: the same command goes on with them",
+                self.skipped.len()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The whole run, or one shard of it, in this process.
+fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
+    let (client, _) = open_device(&args.problems.device)?;
+    let mut tasks = args.problems.tasks(Device::of(&client).is_cpu())?;
+    if let Some(shard) = args.shard {
+        tasks = shard.of(tasks);
+    }
+    let fingerprint = Fingerprint::of(&client);
+    let mut table = match args.add && args.output.exists() {
+        true => to_be_added_to(&args.output, &fingerprint, args.method.effort)?,
+        false => new_table(fingerprint, args.method.effort),
+    };
+    tasks.retain(|task| table.get(&task.problem).is_none());
+    let outcome = measure(args, &client, &tasks, &mut table)?;
+    Ok((table, RunReport::of(&outcome)))
+}
+
+/// Measures what is missing and keeps the file up to date.
+fn measure(args: &RunArgs, client: &Client, tasks: &[Task], table: &mut Table) -> Result<Outcome> {
+    let journal = journal_of(&args.output);
+    if args.fresh {
+        forget(&journal)?;
+    }
+    let laboratory = DeviceLaboratory::new(client)?;
+    let session = Session {
+        laboratory: &laboratory,
+        tasks,
+        method: args.method.method(),
+        budget: args.method.budget(Device::of(client).is_cpu()),
+        journal: &journal,
+        pinned: &|_| Vec::new(),
+    };
+    let progress = Progress::new(tasks.len(), args.quiet || args.events);
+    let tell = |line: String| match args.events {
+        true => say(&json!({ "note": line })),
+        false => {
+            progress.say(line);
+            Ok(())
+        }
+    };
+    let mut current = String::new();
+    let outcome = tabulate(&session, table, &args.output, &mut |event| {
+        match event {
+            Event::Begin(problem) => current = problem.to_string(),
+            Event::Step(step) => progress.now(format!("{current}: {}", in_words(step))),
+            Event::Note(line) => tell(line)?,
+            Event::Done(finding) => {
+                tell(describe(finding))?;
+                if args.events {
+                    say(&json!({ "done": finding.problem.to_string() }))?;
+                }
+                progress.advance();
+            }
+        }
+        Ok(())
+    })?;
+    progress.finish();
+    Ok(outcome)
+}
+
+fn in_words(step: Step) -> String {
+    match step {
+        Step::Look(nth, most) => format!("plan {nth} of {most} at most"),
+        Step::Heat(plans) => format!("{plans} plans race"),
+        Step::RunOff(plans) => format!("run-off of {plans} plans"),
+        Step::Judge(plan) => format!("comparing {plan} with the oracle"),
+    }
+}
+
+fn describe(finding: &Finding) -> String {
+    let Finding { problem, entry, refused, .. } = finding;
+    let mut line = match entry {
+        None => format!("{problem}: no plan works"),
+        Some(entry) => format!(
+            "{problem}: {} {} us, {} of the roofline",
+            entry.plan,
+            micros(entry.nanoseconds),
+            percent(entry.roofline_fraction)
+        ),
+    };
+    for refused in refused {
+        line += &format!("\n    {} is out: {}", refused.plan, refused.why);
+    }
+    line
+}
+
+fn new_table(device: Fingerprint, effort: Effort) -> Table {
+    let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    Table::new(device, date, effort, command_line())
+}
+
+/// The program's path says nothing about the measurement.
+pub fn command_line() -> String {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = arguments.join(" ");
+    format!("autotune {}", arguments.trim_start_matches("autotune "))
+}
+
+fn to_be_added_to(path: &Path, device: &Fingerprint, effort: Effort) -> Result<Table> {
+    let old = Table::load(path)?;
+    if old.device != *device {
+        bail!(
+            "{} was measured on {} with driver {} and NVRTC {}, and this is {} with {} and {}: run \
+             without --add",
+            path.display(),
+            old.device.name,
+            old.device.driver,
+            old.device.nvrtc,
+            device.name,
+            device.driver,
+            device.nvrtc
+        );
+    }
+    if !old.is_current() {
+        bail!("{} was measured with other kernels: run without --add", path.display());
+    }
+    let mut table = new_table(device.clone(), effort.min(old.effort));
+    table.drift = old.drift;
+    table.entries = old.entries;
+    Ok(table)
+}
+
+/// One process for each device, each with its part of the problems.
+fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
+    let devices: Vec<String> = args.devices.iter().map(|device| device_name(device)).collect();
+    let parts = devices.len();
+    let worker = |(i, device): (usize, String)| {
+        let output = part_of(&args.output, i + 1, parts);
+        let mut arguments = vec!["--device".to_owned(), device.clone()];
+        arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
+        arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
+        Worker { device, arguments, output }
+    };
+    let cpu = devices.iter().all(|device| device == "cpu");
+    let workers: Vec<Worker> = devices.into_iter().enumerate().map(worker).collect();
+    let progress = Progress::new(args.problems.tasks(cpu)?.len(), args.quiet);
+    let mut report = RunReport::default();
+    run_all(&workers, &["--devices", "--output", "-o"], &mut |worker, mut value| {
+        let device = &worker.device;
+        if let Some(note) = value["note"].as_str() {
+            progress.say(note);
+        } else if let Some(problem) = value["done"].as_str() {
+            progress.now(format!("{device}: {problem}"));
+            progress.advance();
+        } else if let Ok(part) = serde_json::from_value(value["report"].take()) {
+            report.add(part);
+        }
+    })?;
+    progress.finish();
+    let tables: Result<Vec<Table>, _> = workers.iter().map(|w| Table::load(&w.output)).collect();
+    let mut table = merged(tables?)?;
+    table.command = command_line();
+    table.check(&args.output)?;
+    table.save(&args.output)?;
+    // Workers whose time ran out go on with their parts.
+    if !report.out_of_time {
+        for Worker { output, .. } in workers {
+            std::fs::remove_file(&output)
+                .with_context(|| format!("cannot remove {}", output.display()))?;
+        }
+    }
+    Ok((table, report))
+}
+
+/// `cuda:1` for `1`.
+pub fn device_name(device: &str) -> String {
+    match device.parse::<usize>() {
+        Ok(number) => format!("cuda:{number}"),
+        Err(_) => device.to_owned(),
+    }
+}
+
+/// Where a worker writes.
+pub fn part_of(output: &Path, part: usize, parts: usize) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(format!(".part{part}of{parts}"));
+    PathBuf::from(name)
+}

@@ -1,0 +1,122 @@
+//! One run spread over several devices: a process for each, as a process has one device.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+/// The part of a run that one device does.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Its device.
+    pub device: String,
+    /// What its command line has beside this one's.
+    pub arguments: Vec<String>,
+    /// What it writes.
+    pub output: PathBuf,
+}
+
+/// Starts this program again for each worker, with this command line but for the options in
+/// `without` and their values, and hears what they say, a line of JSON at a time.
+///
+/// # Errors
+///
+/// A worker that cannot be started or that fails; what it said is on standard error.
+pub fn run_all(
+    workers: &[Worker],
+    without: &[&str],
+    heard: &mut dyn FnMut(&Worker, Value),
+) -> Result<()> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let inherited = without_options(std::env::args_os().skip(1), without);
+    let (sender, lines) = mpsc::channel();
+    let mut children = Vec::new();
+    for (place, worker) in workers.iter().enumerate() {
+        let mut command = Command::new(&program);
+        #[cfg(unix)]
+        if let Some(name) = std::env::args_os().next() {
+            use std::os::unix::process::CommandExt as _;
+            // The benchmarks' binary is whichever program it is called as.
+            command.arg0(name);
+        }
+        command.args(&inherited).args(&worker.arguments).arg("--events").stdout(Stdio::piped());
+        let device = &worker.device;
+        let mut child =
+            command.spawn().with_context(|| format!("cannot start a worker for {device}"))?;
+        let said = child.stdout.take().context("a worker without standard output")?;
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(said).lines().map_while(Result::ok) {
+                let _ = sender.send((place, line));
+            }
+        });
+        children.push(child);
+    }
+    drop(sender);
+    for (place, line) in lines {
+        if let Ok(value) = serde_json::from_str(&line) {
+            heard(&workers[place], value);
+        }
+    }
+    let mut failed = Vec::new();
+    for (child, worker) in children.iter_mut().zip(workers) {
+        let status = child.wait().with_context(|| format!("waiting for {}", worker.device))?;
+        if !status.success() {
+            failed.push(format!("{} ({status})", worker.device));
+        }
+    }
+    if !failed.is_empty() {
+        bail!(
+            "workers failed: {}; what they measured is kept, and the same command goes on with it",
+            failed.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Says something to the process that started this one.
+///
+/// # Errors
+///
+/// Nobody listens any more.
+pub fn say(value: &Value) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{value}").and_then(|()| out.flush()).context("nobody listens to this worker")
+}
+
+/// Arguments but for some options and their values.
+fn without_options(arguments: impl Iterator<Item = OsString>, without: &[&str]) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut skip = false;
+    for argument in arguments {
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        let text = argument.to_string_lossy();
+        if without.contains(&text.as_ref()) {
+            skip = true;
+        } else if !without.iter().any(|option| text.starts_with(&format!("{option}="))) {
+            kept.push(argument);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_left_out_with_their_values() {
+        let given = ["run", "--devices", "0,1", "--seq", "4", "--output=a.json", "-o", "b", "-q"];
+        let kept = without_options(
+            given.map(OsString::from).into_iter(),
+            &["--devices", "--output", "-o"],
+        );
+        assert_eq!(kept, ["run", "--seq", "4", "-q"]);
+    }
+}
