@@ -75,6 +75,8 @@ pub struct Grid {
     pub variants: Vec<String>,
     /// Whether scores are saved for the backward pass.
     pub save_scores: bool,
+    /// Combinations that move more bytes are left out.
+    pub most_bytes: usize,
 }
 
 /// A problem, and the variant that it is measured with.
@@ -101,6 +103,7 @@ impl Preset {
             pass: vec![Pass::Forward, Pass::Backward],
             variants: vec!["softmax".to_owned()],
             save_scores: false,
+            most_bytes: usize::MAX,
         };
         match self {
             Preset::Patchtst => {
@@ -136,6 +139,7 @@ impl Preset {
                     amounts: groups.iter().map(|&groups| Amount::Groups(groups)).collect(),
                     heads: dims.iter().map(|&dim| Heads::new(8, dim)).collect(),
                     seq: equal(if cpu { &[16, 64] } else { &[8, 16, 32, 64, 128, 256, 512] }),
+                    most_bytes: of_cpu(16 << 20, 2 << 30),
                     ..base
                 }]
             }
@@ -175,7 +179,9 @@ impl Grid {
                             for &pass in &self.pass {
                                 let problem =
                                     self.problem(registered, heads, amount, seq, dtype, pass);
-                                tasks.push(Task::new(registered, problem)?);
+                                if problem.floor_bytes() <= self.most_bytes {
+                                    tasks.push(Task::new(registered, problem)?);
+                                }
                             }
                         }
                     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use tilewright::{DType, Pass};
+use tilewright::{DType, Pass, Problem};
 
 use crate::grid::{Amount, Grid, Heads, Preset, Task, in_order};
 
@@ -157,10 +157,23 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The tasks of this part: every so many-th, so that parts take about as long.
+    /// The tasks of this part. Problems that differ only in their batch stay together, as the same
+    /// kernels run them; beyond that neighbours are apart, so that parts take about as long.
     pub fn of(self, tasks: Vec<Task>) -> Vec<Task> {
-        let mine = |(i, _): &(usize, Task)| i % self.parts == self.part - 1;
-        tasks.into_iter().enumerate().filter(mine).map(|(_, task)| task).collect()
+        let kernels = |task: &Task| Problem { batch: 1, ..task.problem };
+        let mut seen: Vec<Problem> = Vec::new();
+        let mut mine = Vec::new();
+        for task in tasks {
+            let place = seen.iter().position(|known| *known == kernels(&task));
+            let place = place.unwrap_or_else(|| {
+                seen.push(kernels(&task));
+                seen.len() - 1
+            });
+            if place % self.parts == self.part - 1 {
+                mine.push(task);
+            }
+        }
+        mine
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use tilewright::program::{Example, Kernel, Sizes, find_kernel, kernels};
 use tilewright::{DType, open_device};
 
@@ -44,6 +45,9 @@ pub struct KernelArgs {
     /// Also say which tunings were refused, and why
     #[arg(long, short)]
     pub verbose: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn pair<T: std::str::FromStr>(text: &str) -> Result<(String, T), String> {
@@ -59,12 +63,7 @@ fn pair<T: std::str::FromStr>(text: &str) -> Result<(String, T), String> {
 /// An unknown kernel, size or scalar, a device that cannot be opened or fails, or a kernel that has
 /// no tuning that works.
 pub fn run(args: &KernelArgs) -> Result<()> {
-    let Some(name) = &args.name else {
-        for kernel in kernels() {
-            println!("{}\n    {}", kernel.signature(), kernel.doc.lines().next().unwrap_or(""));
-        }
-        return Ok(());
-    };
+    let Some(name) = &args.name else { return list(args.json) };
     let kernel = find_kernel(name)?;
     let mut tasks = Vec::new();
     for &dtype in &args.dtype {
@@ -78,7 +77,10 @@ pub fn run(args: &KernelArgs) -> Result<()> {
     let (client, device) = open_device(&args.device)?;
     let timer = Timer::new(&client);
     let bandwidth = copy_bandwidth(&timer).context("measuring the bandwidth of a copy")?;
-    println!("{device}: a copy reaches {:.1} GB/s", bandwidth / 1e9);
+    if !args.json {
+        println!("{device}: a copy reaches {:.1} GB/s", bandwidth / 1e9);
+    }
+    let mut values = Vec::new();
     let rounds = Rounds { rounds: args.rounds, seed: args.seed, ..Rounds::default() };
     for task in &tasks {
         let bar = ProgressBar::new_spinner();
@@ -93,9 +95,13 @@ pub fn run(args: &KernelArgs) -> Result<()> {
         .with_context(|| format!("measuring {} for {} {}", kernel.name, task.sizes, task.dtype))?;
         bar.finish_and_clear();
         let floor = kernel.floor_bytes(&task.sizes, task.dtype)? as f64 / bandwidth * 1e9;
-        println!("\n{} {} {}", kernel.name, task.sizes, task.dtype);
-        print!("{}", table(&finding, floor));
-        if args.verbose {
+        if args.json {
+            values.push(value(task, &finding, floor));
+        } else {
+            println!("\n{} {} {}", kernel.name, task.sizes, task.dtype);
+            print!("{}", table(&finding, floor));
+        }
+        if args.verbose && !args.json {
             print!("{}", refusals(&finding));
         }
         if finding.timed.is_empty() {
@@ -103,7 +109,54 @@ pub fn run(args: &KernelArgs) -> Result<()> {
             bail!("no tuning of {} works here: {first}", kernel.name);
         }
     }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&values)?);
+    }
     Ok(())
+}
+
+/// Which kernels there are.
+fn list(as_json: bool) -> Result<()> {
+    let known: Vec<_> = kernels()
+        .map(|kernel| (kernel.signature(), kernel.doc.lines().next().unwrap_or("")))
+        .collect();
+    if as_json {
+        let values: Vec<_> = known
+            .iter()
+            .map(|(signature, doc)| json!({ "signature": signature, "doc": doc }))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&values)?);
+        return Ok(());
+    }
+    for (signature, doc) in known {
+        println!("{signature}\n    {doc}");
+    }
+    Ok(())
+}
+
+/// What was found, as JSON.
+fn value(task: &KernelTask, finding: &KernelFinding, floor: f64) -> serde_json::Value {
+    let timed = |tunings: &[TimedTuning]| -> Vec<_> {
+        let one = |TimedTuning { tuning, time, error }: &TimedTuning| {
+            json!({
+                "tuning": tuning.to_string(),
+                "nanoseconds": time.median,
+                "spread": time.spread,
+                "error": error,
+            })
+        };
+        tunings.iter().map(one).collect()
+    };
+    let refused = |(tuning, why): &(tilewright::program::Tuning, String)| json!({ "tuning": tuning.to_string(), "why": why });
+    json!({
+        "kernel": task.kernel.name,
+        "sizes": task.sizes.to_string(),
+        "dtype": task.dtype,
+        "floor_nanoseconds": floor,
+        "timed": timed(&finding.timed),
+        "slow_at_first_sight": timed(&finding.slow),
+        "refused": finding.refused.iter().map(refused).collect::<Vec<_>>(),
+    })
 }
 
 /// An example with what the command line says instead.

@@ -35,11 +35,11 @@ Examples:
   autotune regret --table my.json --problems 5 --seq 8,64 --head-dim 4,16 --groups 16,512 --output r.json
 
 Each problem is measured forward and backward. Lengths, head dimensions (multiples of 4) and groups are
-drawn evenly by their logarithms, element types in turns; what takes over 4 GiB is drawn again. A run
+drawn evenly by their logarithms, element types in turns; what moves over 2 GiB is drawn again. A run
 that is cut off goes on with the same command.";
 
 /// Larger problems are drawn again: bytes that must move.
-const LARGEST_GPU: usize = 4 << 30;
+const LARGEST_GPU: usize = 2 << 30;
 /// On a CPU.
 const LARGEST_CPU: usize = 32 << 20;
 
@@ -60,31 +60,13 @@ pub struct RegretArgs {
     #[arg(long, default_value_t = 40, value_name = "N")]
     pub problems: usize,
     /// Shortest and longest sequence
-    #[arg(
-        long,
-        value_delimiter = ',',
-        num_args = 2,
-        default_value = "8,512",
-        value_name = "FROM,TO"
-    )]
+    #[arg(long, value_delimiter = ',', default_value = "8,512", value_name = "FROM,TO")]
     pub seq: Vec<usize>,
     /// Smallest and largest head dimension
-    #[arg(
-        long,
-        value_delimiter = ',',
-        num_args = 2,
-        default_value = "4,128",
-        value_name = "FROM,TO"
-    )]
+    #[arg(long, value_delimiter = ',', default_value = "4,128", value_name = "FROM,TO")]
     pub head_dim: Vec<usize>,
     /// Fewest and most pairs of sequence and head
-    #[arg(
-        long,
-        value_delimiter = ',',
-        num_args = 2,
-        default_value = "16,300000",
-        value_name = "FROM,TO"
-    )]
+    #[arg(long, value_delimiter = ',', default_value = "16,300000", value_name = "FROM,TO")]
     pub groups: Vec<usize>,
     /// Element types; without it bf16 and f32, on a CPU f32
     #[arg(long, value_delimiter = ',', value_name = "TYPE,..")]
@@ -103,7 +85,7 @@ pub struct RegretArgs {
     pub devices: Vec<String>,
     /// Fail unless the table's answers are within these of the best, in percent: at the median, and at
     /// the worst
-    #[arg(long, value_delimiter = ',', num_args = 2, value_name = "MEDIAN,WORST")]
+    #[arg(long, value_delimiter = ',', value_name = "MEDIAN,WORST")]
     pub require: Vec<f64>,
     /// Say nothing but errors
     #[arg(long, short)]

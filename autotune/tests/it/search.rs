@@ -114,16 +114,24 @@ fn what_is_wrong_or_broken_is_reported_and_never_named() {
 #[test]
 fn effort_decides_how_many_plans_are_tried() {
     let problem = problem(Pass::Backward, 64, 16);
-    let tried = |effort| {
-        let finding = find(&problem, Simulation::default(), effort, 0);
-        (finding.entry.unwrap().tried, finding.pruned)
+    let tried = |method: Method| {
+        let mut stand = SimulatedStand::new(problem, Simulation::default(), 0);
+        let (wishes, budget) = (Wishes::default(), Budget::new(None));
+        let found =
+            search(&problem, &h200(), &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap();
+        (found.entry.unwrap().tried, found.pruned)
     };
-    let (quick, pruned) = tried(Effort::Quick);
-    assert!(quick <= Method::of(Effort::Quick, 0).most_plans, "{quick}");
-    let reasons: Vec<&str> = pruned.reasons().map(|(reason, _)| reason).collect();
-    assert!(reasons.iter().any(|reason| reason.contains("plans that are tried")), "{reasons:?}");
-    let (full, _) = tried(Effort::Full);
-    assert!(full > 2 * quick, "{full} {quick}");
+    let quick = Method::of(Effort::Quick, 0);
+    let (few, _) = tried(quick);
+    assert!(few <= quick.most_plans, "{few}");
+    let (full, _) = tried(Method::of(Effort::Full, 0));
+    assert!(full > 2 * few, "{full} {few}");
+    let (five, pruned) = tried(Method { most_plans: 5, ..Method::of(Effort::Full, 0) });
+    let beyond = "beyond the 5 plans that are tried of each problem";
+    assert_eq!(
+        (five, pruned.reasons().find(|(why, _)| *why == beyond)),
+        (5, Some((beyond, full - 5)))
+    );
 }
 
 #[test]

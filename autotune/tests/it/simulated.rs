@@ -146,6 +146,6 @@ impl Laboratory for SimulatedLaboratory {
     }
 
     fn fraction(&self, _: &Problem, nanoseconds: f64) -> Option<f64> {
-        Some(5000.0 / nanoseconds)
+        Some((5e7 / nanoseconds).round() / 1e4)
     }
 }

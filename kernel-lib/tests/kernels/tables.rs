@@ -92,7 +92,9 @@ fn broken_files_are_refused_with_their_place() {
     assert!(error.starts_with("my.json:3:3: not a tuning table"), "{error}");
     let misspelled = text.replacen("tile_rows", "tile_rowz", 1);
     let error = parse(&misspelled).expect_err("a misspelled field").to_string();
-    assert!(error.contains("tile_rowz") && error.starts_with("my.json:1"), "{error}");
+    let line = misspelled.lines().position(|line| line.contains("tile_rowz")).expect("a line") + 1;
+    let place = format!("my.json:{line}:");
+    assert!(error.contains("tile_rowz") && error.starts_with(&place), "{error}");
     let worded = text.replacen("1234.5", "\"fast\"", 1);
     let error = parse(&worded).expect_err("a word for a number").to_string();
     assert!(error.contains("fast"), "{error}");
