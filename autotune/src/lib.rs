@@ -15,7 +15,7 @@
 //! | [`timing`], [`bandwidth`] | device time of short calls, with cold caches; what a plain copy reaches |
 //! | [`compare`], [`merge`], [`heat_map`], [`columns`] | tables beside each other, as one, as a picture, as text |
 //! | [`kernels`] | the tunings of a whole kernel under `#[kernel]` |
-//! | [`workers`], [`progress`], [`files`] | one run on several devices, what a person sees of it, files written whole |
+//! | [`workers`], [`progress`], [`files`], [`kernel_cache`] | one run on several devices, what a person sees of it, files written whole, kernels kept |
 
 pub mod bandwidth;
 pub mod cli;
@@ -27,6 +27,7 @@ pub mod files;
 pub mod grid;
 pub mod heat_map;
 pub mod journal;
+pub mod kernel_cache;
 pub mod kernels;
 pub mod laboratory;
 pub mod merge;

@@ -53,7 +53,7 @@ impl Method {
         };
         match effort {
             Effort::Quick => Self {
-                most_plans: 14,
+                most_plans: 12,
                 speakers: 1,
                 hopeless: 1.5,
                 heats: 2,

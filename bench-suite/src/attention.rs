@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tilewright::{DType, Device, Problem, open_device};
 use tilewright_autotune::bandwidth::copy_bandwidth;
+use tilewright_autotune::commands::explain::use_table;
 use tilewright_autotune::problems::PassName;
 use tilewright_autotune::timing::{EVICTION_BYTES, EVICTION_NANOSECONDS, MOST_EVICTIONS, Timer};
 use tilewright_autotune::workload::MemoryOrder;
@@ -55,6 +56,9 @@ pub struct AttentionArgs {
     /// Which plans are run
     #[arg(long, value_enum, default_value = "table")]
     pub plans: Plans,
+    /// A tuning table to ask before the ones built in
+    #[arg(long, value_name = "FILE")]
+    pub table: Option<PathBuf>,
     /// Windows measured for each; fewer of those that take long
     #[arg(long, default_value_t = 21, value_name = "N")]
     pub samples: usize,
@@ -120,8 +124,10 @@ pub enum Plans {
 ///
 /// # Errors
 ///
-/// A device that cannot be opened or fails, an unknown variant, or results that cannot be written.
+/// A device that cannot be opened or fails, an unknown variant, a table that cannot be read, or results
+/// that cannot be written.
 pub fn run(args: &AttentionArgs) -> Result<()> {
+    use_table(args.table.as_deref())?;
     let (client, name) = open_device(&args.device)?;
     let device = Device::of(&client);
     let tasks = tasks(args, &device)?;

@@ -17,9 +17,10 @@ use tilewright::{DType, Device, Pass, Plan, Problem, VariantClass, open_device};
 
 use crate::columns::{Columns, Side, micros};
 use crate::commands::explain::use_table;
-use crate::commands::run::{MethodArgs, device_name, part_of};
+use crate::commands::run::{MethodArgs, OF_WORKERS, workers_of};
 use crate::files::write_whole;
 use crate::grid::Task;
+use crate::kernel_cache::keep_kernels;
 use crate::laboratory::DeviceLaboratory;
 use crate::problems::Shard;
 use crate::progress::Progress;
@@ -228,6 +229,7 @@ fn draw(args: &RegretArgs, cpu: bool) -> Vec<Task> {
 
 /// All problems, or one shard of them, in this process.
 fn alone(args: &RegretArgs) -> Result<Vec<Row>> {
+    keep_kernels(args.method.cache.as_deref())?;
     use_table(args.table.as_deref())?;
     let (client, _) = open_device(&args.device)?;
     let device = Device::of(&client);
@@ -309,19 +311,9 @@ fn row(finding: &Finding, answer: &Answer, device: &Device) -> Option<Row> {
 
 /// One process for each device.
 fn shared_out(args: &RegretArgs) -> Result<Vec<Row>> {
-    let parts = args.devices.len();
-    let worker = |(i, device): (usize, &String)| {
-        let device = device_name(device);
-        let output = part_of(&args.output, i + 1, parts);
-        let mut arguments = vec!["--device".to_owned(), device.clone()];
-        arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
-        arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
-        Worker { device, arguments, output }
-    };
-    let workers: Vec<Worker> = args.devices.iter().enumerate().map(worker).collect();
+    let workers = workers_of(&args.devices, &args.output, args.method.cache.as_deref());
     let progress = Progress::new(2 * args.problems, args.quiet);
-    let without = ["--devices", "--output", "-o", "--require"];
-    run_all(&workers, &without, &mut |worker, value| {
+    run_all(&workers, &OF_WORKERS, &mut |worker, value| {
         if let Some(note) = value["note"].as_str() {
             progress.say(note);
         } else if let Some(problem) = value["done"].as_str() {

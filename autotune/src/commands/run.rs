@@ -13,6 +13,7 @@ use tilewright::{Device, open_device};
 use crate::columns::{micros, percent};
 use crate::commands::show;
 use crate::grid::Task;
+use crate::kernel_cache::keep_kernels;
 use crate::laboratory::DeviceLaboratory;
 use crate::merge::merged;
 use crate::method::{Budget, Method, duration};
@@ -73,7 +74,7 @@ pub struct RunArgs {
 }
 
 /// How plans are measured, and for how long.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct MethodArgs {
     /// quick: likely plans; normal: all but the hopeless; full: every plan
     #[arg(long, default_value = "normal", value_name = "LEVEL")]
@@ -88,6 +89,9 @@ pub struct MethodArgs {
     /// Decides the tensors and the order of measurement
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
+    /// Keep compiled kernels here, so that the next run need not compile them
+    #[arg(long, value_name = "FOLDER")]
+    pub cache: Option<PathBuf>,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -231,6 +235,7 @@ impl RunReport {
 
 /// The whole run, or one shard of it, in this process.
 fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
+    keep_kernels(args.method.cache.as_deref())?;
     let (client, _) = open_device(&args.problems.device)?;
     let mut tasks = args.problems.tasks(Device::of(&client).is_cpu())?;
     if let Some(shard) = args.shard {
@@ -353,20 +358,11 @@ fn to_be_added_to(path: &Path, device: &Fingerprint, effort: Effort) -> Result<T
 
 /// One process for each device, each with its part of the problems.
 fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
-    let devices: Vec<String> = args.devices.iter().map(|device| device_name(device)).collect();
-    let parts = devices.len();
-    let worker = |(i, device): (usize, String)| {
-        let output = part_of(&args.output, i + 1, parts);
-        let mut arguments = vec!["--device".to_owned(), device.clone()];
-        arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
-        arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
-        Worker { device, arguments, output }
-    };
-    let cpu = devices.iter().all(|device| device == "cpu");
-    let workers: Vec<Worker> = devices.into_iter().enumerate().map(worker).collect();
+    let cpu = args.devices.iter().all(|device| device == "cpu");
+    let workers = workers_of(&args.devices, &args.output, args.method.cache.as_deref());
     let progress = Progress::new(args.problems.tasks(cpu)?.len(), args.quiet);
     let mut report = RunReport::default();
-    run_all(&workers, &["--devices", "--output", "-o"], &mut |worker, mut value| {
+    run_all(&workers, &OF_WORKERS, &mut |worker, mut value| {
         let device = &worker.device;
         if let Some(note) = value["note"].as_str() {
             progress.say(note);
@@ -393,17 +389,33 @@ fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
     Ok((table, report))
 }
 
+/// Options that workers get anew.
+pub const OF_WORKERS: [&str; 5] = ["--devices", "--output", "-o", "--cache", "--require"];
+
+/// The parts of a run, one for each device.
+pub fn workers_of(devices: &[String], output: &Path, cache: Option<&Path>) -> Vec<Worker> {
+    let parts = devices.len();
+    let worker = |(i, device): (usize, &String)| {
+        let name = format!("part{}of{parts}", i + 1);
+        let mut path = output.as_os_str().to_owned();
+        path.push(format!(".{name}"));
+        let output = PathBuf::from(path);
+        let mut arguments = vec!["--device".to_owned(), device_name(device)];
+        arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
+        arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
+        if let Some(cache) = cache {
+            let cache = cache.join(name).to_string_lossy().into_owned();
+            arguments.extend(["--cache".to_owned(), cache]);
+        }
+        Worker { device: device_name(device), arguments, output }
+    };
+    devices.iter().enumerate().map(worker).collect()
+}
+
 /// `cuda:1` for `1`.
-pub fn device_name(device: &str) -> String {
+fn device_name(device: &str) -> String {
     match device.parse::<usize>() {
         Ok(number) => format!("cuda:{number}"),
         Err(_) => device.to_owned(),
     }
-}
-
-/// Where a worker writes.
-pub fn part_of(output: &Path, part: usize, parts: usize) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(format!(".part{part}of{parts}"));
-    PathBuf::from(name)
 }

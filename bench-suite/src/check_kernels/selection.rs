@@ -1,10 +1,11 @@
 //! Which plans are compiled: every one that a user can get without asking for it.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use tilewright::cuda_source::Sm;
 use tilewright::language::{AnyVariant, Variant as _, registered};
-use tilewright::table::{self, Table};
+use tilewright::table::{self, Entry, Table};
 use tilewright::variants::{alibi, causal, softcap, softmax};
 use tilewright::{DType, DeviceKind, Pass, Plan, Problem, VariantClass};
 
@@ -81,8 +82,12 @@ fn of_table(table: &Table, scope: &Scope<'_>) -> Vec<Item> {
         variant: representative(problem.class),
         sm,
     };
-    let entries = || table.entries.iter();
-    let all = |&sm: &Sm| entries().map(move |entry| item(entry.problem, entry.plan, sm));
+    // Entries that differ only in their batch name the same kernels.
+    let kernels = |entry: &&Entry| (Problem { batch: 1, ..entry.problem }, entry.plan);
+    let mut seen = HashSet::new();
+    let entries: Vec<&Entry> =
+        table.entries.iter().filter(|entry| seen.insert(kernels(entry))).collect();
+    let all = |&sm: &Sm| entries.iter().map(move |entry| item(entry.problem, entry.plan, sm));
     scope.architectures.iter().flat_map(all).collect()
 }
 
@@ -181,7 +186,7 @@ impl fmt::Display for Item {
 
 #[cfg(test)]
 mod tests {
-    use tilewright::table::{Effort, Entry, Fingerprint};
+    use tilewright::table::{Effort, Fingerprint};
 
     use super::*;
 
