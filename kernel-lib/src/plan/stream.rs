@@ -17,9 +17,11 @@ const PLANES: [usize; 2] = [4, 8];
 
 /// A plan that works well without measuring, if one runs at all.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    [64, 32]
-        .into_iter()
-        .map(|block| plan(4, block, problem.dtype))
+    // Twice as many bytes and registers an element.
+    let blocks: &[usize] = if problem.dtype == DType::F32 { &[32] } else { &[64, 32] };
+    blocks
+        .iter()
+        .map(|&block| plan(4, block, problem.dtype))
         .find(|plan| plan.check(problem, device).is_ok())
 }
 

@@ -182,6 +182,29 @@ pub fn add_product(
     }
 }
 
+/// `sums += A B` where many products are added up. Tensor cores round what they add towards zero:
+/// where that shows, a product is summed apart and then added.
+#[cube]
+pub fn add_to_many(
+    sums: &mut Array<F4>,
+    a: &Sequence<Sequence<u32>>,
+    b: &Sequence<Sequence<u32>>,
+    #[comptime] elements: Elements,
+) {
+    if comptime!(elements.is_single()) {
+        let registers = b[0usize].len();
+        let n = comptime!(registers / elements.tile_registers());
+        let mut apart = zeros(n);
+        add_product(&mut apart, 0usize, a, b, elements);
+        #[unroll]
+        for i in 0..n {
+            sums[i] += apart[i];
+        }
+    } else {
+        add_product(sums, 0usize, a, b, elements);
+    }
+}
+
 /// Zeros for `n` results.
 #[cube]
 pub fn zeros(#[comptime] n: usize) -> Array<F4> {

@@ -15,7 +15,7 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, store16, zeros,
+    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
 };
 use crate::tile::math::round_results_to;
 use crate::tile::operand::{empty_operand, push_result, rows16};
@@ -235,21 +235,21 @@ impl Rows16 {
         let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
         let key_columns = comptime!(config.key_columns());
         let value_columns = comptime!(config.value_columns());
-        #[unroll]
+        #[unroll(config.unrolls())]
         for query_block in 0..comptime!(config.block / ROWS) {
             let k = k_rows.operand();
             let v = v_rows.operand();
-            let at = comptime!(query_block as u32).runtime();
+            let at = query_block as u32;
             let q = rows16(q_chip, 0u32, at, key_units, false, true);
             let d_out = rows16(d_chip, 0u32, at, value_units, false, true);
             let mut weights = empty_operand(elements);
             let mut d_scores = empty_operand(elements);
             #[unroll]
             for part in 0..2usize {
-                let first = comptime!((query_block * ROWS + part * COLS) as u32);
-                let lse = load_shared_pair(numbers + (lane_col() + first) * 4);
-                let after = comptime!(config.block as u32 + first);
-                let delta = load_shared_pair(numbers + (lane_col() + after) * 4);
+                let first = at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
+                let number = numbers + (lane_col() + first) * 4;
+                let lse = load_shared_pair(number);
+                let delta = load_shared_pair(number + comptime!(4 * config.block as u32));
                 let raw = dot(&k, &q, part, F4::new(0.0f32), elements);
                 let (a, b) = (-delta.extract(0usize), -delta.extract(1usize));
                 let start = if comptime!(in_product) { cells(a, b, a, b) } else { F4::new(0.0f32) };
@@ -268,9 +268,9 @@ impl Rows16 {
                 push_result(&mut d_scores, d_s, elements);
             }
             let d_transposed = rows16(d_chip, 0u32, at, value_columns, true, true);
-            add_product(d_values, 0usize, &weights, &d_transposed, elements);
+            add_to_many(d_values, &weights, &d_transposed, elements);
             let q_transposed = rows16(q_chip, 0u32, at, key_columns, true, true);
-            add_product(d_keys, 0usize, &d_scores, &q_transposed, elements);
+            add_to_many(d_keys, &d_scores, &q_transposed, elements);
         }
     }
 

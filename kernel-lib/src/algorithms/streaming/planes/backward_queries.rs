@@ -16,7 +16,7 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, store16, zeros,
+    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
 };
 use crate::tile::math::round_results_to;
 use crate::tile::operand::{empty_operand, push_result, rows16};
@@ -174,11 +174,11 @@ impl Rows16 {
         let in_product = delta_in_product::<V>();
         let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
         let key_columns = comptime!(config.key_columns());
-        #[unroll]
+        #[unroll(config.unrolls())]
         for key_block in 0..comptime!(config.block / ROWS) {
             let q = q_rows.operand();
             let d_out = d_rows.operand();
-            let at = comptime!(key_block as u32).runtime();
+            let at = key_block as u32;
             let k = rows16(k_chip, 0u32, at, key_units, false, true);
             let v = rows16(v_chip, 0u32, at, value_units, false, true);
             let mut d_scores = empty_operand(elements);
@@ -188,12 +188,12 @@ impl Rows16 {
                 let (a, b) = (-self.upper_delta, -self.lower_delta);
                 let start = if comptime!(in_product) { cells(a, a, b, b) } else { F4::new(0.0f32) };
                 let d_weight = dot(&d_out, &v, part, start, elements);
-                let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
+                let first = col + at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
                 let d_s = self.gradient::<V>(raw, d_weight, first, params, open, config);
                 push_result(&mut d_scores, d_s, elements);
             }
             let k_transposed = rows16(k_chip, 0u32, at, key_columns, true, true);
-            add_product(sums, 0usize, &d_scores, &k_transposed, elements);
+            add_to_many(sums, &d_scores, &k_transposed, elements);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, store16, zeros,
+    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
 };
 use crate::tile::math::round_results_to;
 use crate::tile::operand::{empty_operand, push_result, rows16};
@@ -243,7 +243,7 @@ impl Rows16 {
             }
             let at = comptime!(key_block as u32).runtime();
             let values = rows16(v_chip, 0u32, at, value_columns, true, true);
-            add_product(sums, 0usize, &weights, &values, elements);
+            add_to_many(sums, &weights, &values, elements);
         }
     }
 

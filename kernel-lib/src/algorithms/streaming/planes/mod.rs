@@ -83,6 +83,12 @@ impl StreamConfig {
         self.score || !self.positive_scale
     }
 
+    /// Whether the backward pass's loop over the sixteens of a block is unrolled. The text of three
+    /// products would be too long.
+    pub(super) fn unrolls(&self) -> bool {
+        !self.elements.is_single()
+    }
+
     /// Whether a plane's own rows, `own` units of them, stay in registers beside so many `sums`.
     pub(super) fn holds(&self, sums: usize, own: usize) -> bool {
         let available = match self.elements {
