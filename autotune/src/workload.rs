@@ -209,6 +209,12 @@ impl Workload {
         self.sets.len()
     }
 
+    /// The queries, keys and values of a call.
+    pub fn inputs(&self, nth: usize) -> [&Strided; 3] {
+        let Set { q, k, v, .. } = &self.sets[nth % self.sets.len()];
+        [q, k, v]
+    }
+
     /// Queues one call. `plan` is used, or what the library chooses.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use crate::subjects::Subject;
 const EXAMPLES: &str = "\
 Examples:
   bench-suite attention --shapes patchtst --dtype bf16 --output results/
-  bench-suite attention --peers --shapes patchtst --output results/   beside PyTorch's, in one run
+  bench-suite attention --peers --shapes patchtst --output results/   beside others, in one run
   bench-suite attention --peers=sdpa_cudnn,triton --python ~/torch/bin/python --variant causal
   bench-suite attention --shapes B20688H16S42D24x8 --layout packed    values of another length
 
@@ -85,8 +85,16 @@ pub struct AttentionArgs {
 }
 
 /// Everyone whom `--peers` alone stands for.
-const PEERS: [&str; 7] =
-    ["vanilla", "vanilla_compiled", "sdpa_flash", "sdpa_efficient", "sdpa_cudnn", "flex", "triton"];
+const PEERS: [&str; 8] = [
+    "vanilla",
+    "vanilla_compiled",
+    "sdpa_flash",
+    "sdpa_efficient",
+    "sdpa_cudnn",
+    "flex",
+    "triton",
+    "cubek",
+];
 
 /// How tensors lie in memory, on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -132,16 +140,17 @@ pub fn run(args: &AttentionArgs) -> Result<()> {
     let device = Device::of(&client);
     let tasks = tasks(args, &device)?;
     let mut notes = Vec::new();
-    let mut peers = match &args.peers {
-        Some(_) => start_peers(args, &device, &mut notes),
-        None => None,
+    let rivals = args.peers.clone().unwrap_or_default();
+    let mut peers = match rivals.iter().any(|rival| rival.is_python()) {
+        true => start_peers(args, &device, &mut notes),
+        false => None,
     };
     let timer = Timer::new(&client);
     let bandwidth = copy_bandwidth(&timer).context("measuring the bandwidth of a copy")?;
     let method = Method {
         order: args.layout.into(),
         plans: args.plans,
-        rivals: args.peers.clone().unwrap_or_default(),
+        rivals,
         samples: args.samples,
         bandwidth,
     };

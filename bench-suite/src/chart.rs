@@ -34,6 +34,7 @@ fn color(implementation: Implementation) -> RGBColor {
         Implementation::SdpaCudnn => RGBColor(158, 199, 232),
         Implementation::Flex => RGBColor(58, 145, 104),
         Implementation::Triton => RGBColor(219, 160, 58),
+        Implementation::Cubek => RGBColor(140, 98, 168),
     }
 }
 

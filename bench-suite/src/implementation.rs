@@ -41,11 +41,13 @@ pub enum Implementation {
     Flex,
     /// FlashAttention-2 written in Triton, tuned for the problem
     Triton,
+    /// Burn's: cubek-attention, its fastest routine for the problem
+    Cubek,
 }
 
 impl Implementation {
     /// Everyone, in the order of tables and pictures.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Tilewright,
         Self::Vanilla,
         Self::VanillaCompiled,
@@ -54,7 +56,13 @@ impl Implementation {
         Self::SdpaCudnn,
         Self::Flex,
         Self::Triton,
+        Self::Cubek,
     ];
+
+    /// Whether it needs a Python interpreter.
+    pub fn is_python(self) -> bool {
+        !matches!(self, Self::Tilewright | Self::Cubek)
+    }
 
     /// The name in results and on the command line.
     pub fn name(self) -> &'static str {
@@ -67,6 +75,7 @@ impl Implementation {
             Self::SdpaCudnn => "sdpa_cudnn",
             Self::Flex => "flex",
             Self::Triton => "triton",
+            Self::Cubek => "cubek",
         }
     }
 
@@ -81,6 +90,7 @@ impl Implementation {
             Self::SdpaCudnn => "SDPA cuDNN",
             Self::Flex => "FlexAttention",
             Self::Triton => "Triton",
+            Self::Cubek => "cubek",
         }
     }
 }

@@ -7,6 +7,7 @@ use tilewright_autotune::workload::{MemoryOrder, Workload};
 use crate::attention::Plans;
 use crate::implementation::Implementation;
 use crate::oracle::Oracle;
+use crate::peers::cubek::Cubek;
 use crate::peers::{PeerError, Peers, Setup};
 use crate::results::{Row, RowError};
 use crate::subjects::Subject;
@@ -68,16 +69,19 @@ struct Entry {
 /// A problem on a device.
 struct Contest<'a> {
     timer: &'a Timer,
+    task: &'a Task,
     workload: Workload,
     peers: Option<&'a mut Peers>,
+    /// Burn's kernel, once it was found.
+    cubek: Option<Cubek>,
 }
 
 /// Measures a problem. `report` hears what is being done.
-pub fn measure(
-    timer: &Timer,
-    task: &Task,
+pub fn measure<'a>(
+    timer: &'a Timer,
+    task: &'a Task,
     method: &Method,
-    peers: Option<&mut Peers>,
+    peers: Option<&'a mut Peers>,
     mut report: impl FnMut(String),
 ) -> Vec<Row> {
     let p = task.problem;
@@ -119,18 +123,18 @@ pub fn measure(
             .filter(|plan| plan.check(&p, &device).is_ok())
             .collect(),
     };
-    let compared = peers.is_some();
+    let there = peers.is_some();
+    let rivals = method.rivals.iter().filter(|rival| there || !rival.is_python());
     let mut competitors: Vec<Competitor> = plans.into_iter().map(Competitor::Plan).collect();
-    if compared {
-        competitors.extend(method.rivals.iter().map(|&rival| Competitor::Peer(rival)));
-    }
-    let mut contest = Contest { timer, workload, peers };
-    let refused = contest.set_up(task, method).err();
+    competitors.extend(rivals.map(|&rival| Competitor::Peer(rival)));
+    let compared = competitors.iter().any(|one| matches!(one, Competitor::Peer(_)));
+    let mut contest = Contest { timer, task, workload, peers, cubek: None };
+    let refused = contest.set_up(method).err();
     let mut entries: Vec<Entry> = Vec::new();
     for competitor in competitors {
         report(format!("preparing {}", competitor.name()));
         let first = match (&refused, competitor) {
-            (Some(why), Competitor::Peer(_)) => Err(why.to_string()),
+            (Some(why), Competitor::Peer(peer)) if peer.is_python() => Err(why.to_string()),
             _ => contest.first_look(competitor),
         };
         entries.push(Entry::new(competitor, first));
@@ -209,9 +213,9 @@ impl Entry {
 
 impl Contest<'_> {
     /// Gives the peers the same case.
-    fn set_up(&mut self, task: &Task, method: &Method) -> Result<(), PeerError> {
+    fn set_up(&mut self, method: &Method) -> Result<(), PeerError> {
         let Some(peers) = self.peers.as_deref_mut() else { return Ok(()) };
-        let p = task.problem;
+        let (task, p) = (self.task, self.task.problem);
         peers.setup(Setup {
             batch: p.batch,
             heads: p.heads,
@@ -231,13 +235,25 @@ impl Contest<'_> {
 
     /// Compiles and runs; how many calls fill a window, and nanoseconds of one.
     fn first_look(&mut self, competitor: Competitor) -> Result<(usize, f64), String> {
-        if let Competitor::Plan(plan) = competitor {
-            self.workload.probe(Some(plan)).map_err(|error| error.to_string())?;
+        match competitor {
+            Competitor::Plan(plan) => {
+                self.workload.probe(Some(plan)).map_err(|error| error.to_string())?;
+            }
+            Competitor::Peer(Implementation::Cubek) => {
+                let (pass, variant) = (self.task.problem.pass, &self.task.subject.name);
+                let fastest = Cubek::fastest(self.timer, &self.workload, pass, variant);
+                self.cubek = Some(fastest.map_err(|error| error.to_string())?);
+            }
+            Competitor::Peer(_) => {}
         }
         // The first window still learns how long the host takes to queue a call.
         self.window(competitor, 1)?;
         let calls = self.timer.calls_for(self.window(competitor, 1)?);
         Ok((calls, self.window(competitor, calls)?))
+    }
+
+    fn cubek(&self) -> Result<&Cubek, String> {
+        self.cubek.as_ref().ok_or_else(|| "it was not prepared".to_owned())
     }
 
     /// One window that counts.
@@ -255,6 +271,10 @@ impl Contest<'_> {
             Competitor::Plan(plan) => {
                 let call = |nth| self.workload.call(nth, Some(plan));
                 self.timer.window(calls, call).map_err(|error| error.to_string())
+            }
+            Competitor::Peer(Implementation::Cubek) => {
+                let window = self.cubek()?.window(self.timer, &self.workload, calls);
+                window.map_err(|error| error.to_string())
             }
             Competitor::Peer(peer) => match self.peers.as_deref_mut() {
                 Some(peers) => peers.time(peer, calls).map_err(|error| error.to_string()),
@@ -275,6 +295,11 @@ impl Contest<'_> {
                 .workload
                 .results(Some(plan))
                 .map_err(anyhow::Error::from)
+                .and_then(|results| oracle.read(self.timer.client(), &results)),
+            Competitor::Peer(Implementation::Cubek) => self
+                .cubek()
+                .map_err(anyhow::Error::msg)
+                .and_then(|cubek| Ok(vec![cubek.output(self.timer.client(), &self.workload, 0)?]))
                 .and_then(|results| oracle.read(self.timer.client(), &results)),
             Competitor::Peer(peer) => match self.peers.as_deref_mut() {
                 Some(peers) => peers.results(peer, oracle.groups()).map_err(anyhow::Error::from),

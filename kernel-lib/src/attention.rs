@@ -7,6 +7,7 @@ use crate::algorithms::launch;
 use crate::device::Device;
 use crate::language::{AnyVariant, ExampleSizes, LearnedParam, check_tables};
 use crate::table::{self, Answer};
+use crate::tile::elements::Precision;
 use crate::{AttentionError, DType, Pass, Plan, Problem, Strided};
 
 /// The largest length of a query, key or value.
@@ -20,8 +21,18 @@ pub struct AttentionOptions {
     /// The forward pass stores the scores (`f32`, one for each query and key) and the backward
     /// pass reads them instead of computing them again. Give both passes the same value.
     pub save_scores: bool,
+    /// Tensor cores round factors that are `f32` to tf32, 11 bits of their 24, which takes a third
+    /// of the products; nothing else changes, and no other element type. Give both passes the same
+    /// value.
+    pub tf32: bool,
     /// This plan instead of the tuning table's.
     pub plan: Option<Plan>,
+}
+
+impl AttentionOptions {
+    fn precision(&self) -> Precision {
+        if self.tf32 { Precision::Tf32 } else { Precision::Exact }
+    }
 }
 
 /// What the forward pass returns and the backward pass needs.
@@ -100,6 +111,7 @@ pub fn attention(
         problem,
         plan: choose(&problem, &device, client, options)?,
         scale: scale(&problem, options)?,
+        precision: options.precision(),
         q,
         k,
         v,
@@ -170,6 +182,7 @@ pub fn attention_backward(
         problem,
         plan: choose(&problem, &device, client, options)?,
         scale: scale(&problem, options)?,
+        precision: options.precision(),
         q,
         k,
         v,

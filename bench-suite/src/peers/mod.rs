@@ -1,10 +1,12 @@
-//! Other people's attention, measured in a Python process beside ours.
+//! Other people's attention, measured beside ours: in a Python process, or, of Burn's ([`cubek`]),
+//! in this one.
 //!
-//! The process runs `peers/attention.py`, which this program carries along. It is asked for one
+//! The Python process runs `peers/attention.py`, which this program carries along. It is asked for one
 //! window at a time, so that its measurements and ours take turns. A peer that hangs or crashes
 //! loses its place; the process is started again for the others.
 
 mod child;
+pub mod cubek;
 pub mod protocol;
 
 use std::path::{Path, PathBuf};

@@ -21,6 +21,7 @@ use crate::device::Device;
 use crate::language::{LaunchTarget, Variant};
 use crate::plan::{Algorithm, Lowering};
 use crate::tile::chip::Arrangement;
+use crate::tile::elements::Precision;
 use crate::tile::rows::LayoutLaunch;
 use crate::{DType, Plan, Problem, Strided};
 
@@ -87,6 +88,8 @@ pub struct Call<'a> {
     pub problem: Problem,
     pub plan: Plan,
     pub scale: f32,
+    /// Of products of `f32`.
+    pub precision: Precision,
     pub q: &'a Strided,
     pub k: &'a Strided,
     pub v: &'a Strided,
@@ -144,6 +147,7 @@ impl Call<'_> {
             self.vector(others),
             arrangement,
             self.scale > 0.0,
+            self.precision,
         )
     }
 

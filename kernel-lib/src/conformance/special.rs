@@ -4,6 +4,7 @@ use cubecl::client::Client;
 
 use super::tables;
 use super::tensors::{download, normal, upload};
+use super::tolerance::distance;
 use crate::random::Random;
 use crate::reference::HostTensor;
 use crate::tensor::contiguous_strides;
@@ -23,6 +24,7 @@ pub(super) const CHECKS: &[(&str, Check)] = &[
     ("an empty batch gives empty results", empty_batch),
     ("no query gives zero gradients", no_query),
     ("tensors over one repeated element", one_element),
+    ("tf32 is as coarse as it says, and used where asked for", tf32),
     ("errors name the argument and both values", errors),
     ("errors of the backward pass", backward_errors),
     ("tables that do not fit are refused", tables::do_not_fit),
@@ -153,6 +155,28 @@ fn infinities(client: &Client) -> Result<(), String> {
         expect(d_q.at([0, 1, 0, 0]).is_finite(), || "an infinity reached another head".to_owned())?;
     }
     Ok(())
+}
+
+fn tf32(client: &Client) -> Result<(), String> {
+    let host = inputs(40, 40);
+    let [q, k, v] = &host;
+    let reference = crate::reference::forward(q, k, v, &softmax().into(), 8f64.sqrt().recip());
+    let [q, k, v] = host.map(|host| device_tensor(client, &host));
+    let run = |tf32| -> Result<_, String> {
+        let options = AttentionOptions { tf32, ..AttentionOptions::default() };
+        let output = attention(client, &q, &k, &v, softmax(), &options).map_err(text)?;
+        let gradients = attention_backward(client, &q, &k, &v, &output, &v, softmax(), &options);
+        Ok((read(client, &output.out)?, read(client, &gradients.map_err(text)?.k)?))
+    };
+    let ((exact, exact_k), (coarse, coarse_k)) = (run(false)?, run(true)?);
+    let off = |x: &HostTensor, from: &HostTensor| distance(x, from) / from.max_abs();
+    let (out, d_k) = (off(&coarse, &reference.out), off(&coarse_k, &exact_k));
+    expect(out < 2e-3 && d_k < 5e-3, || format!("off by {out:.1e}, the keys' gradient {d_k:.1e}"))?;
+    let (same, sharp) = (coarse.data == exact.data, off(&exact, &reference.out));
+    expect(sharp < 1e-5, || format!("without tf32 off by {sharp:.1e}"))?;
+    expect(same != crate::Device::of(client).tensor_cores, || {
+        format!("the output with tf32 {} that without", if same { "is" } else { "is not" })
+    })
 }
 
 fn empty_batch(client: &Client) -> Result<(), String> {

@@ -39,6 +39,7 @@ pub use sm::{Sm, UnknownSm};
 
 use crate::algorithms::launch::{Call, Gradients, Target};
 use crate::language::AnyVariant;
+use crate::tile::elements::Precision;
 use crate::{DType, Pass, Plan, PlanRefusal, Problem, Strided, VariantClass};
 
 /// One kernel as text.
@@ -159,6 +160,7 @@ pub fn cuda_sources(
         problem: *problem,
         plan: *plan,
         scale: 1.0 / (head_dim as f32).sqrt(),
+        precision: Precision::Exact,
         q: &q,
         k: &k,
         v: &v,

@@ -5,8 +5,8 @@ use crate::algorithms::{PlaneConfig, TileMap};
 use crate::device::Device;
 use crate::language::{DeviceVariant as _, Normaliser, Variant};
 use crate::tile::chip::Arrangement;
+use crate::tile::elements::{Elements, Half, Precision};
 use crate::tile::fragment::{COLS, ROWS};
-use crate::tile::half::{Elements, Half};
 use crate::{DType, Pass, PlanRefusal, Problem};
 
 /// Registers of a lane that a row's scores may take in the forward pass.
@@ -27,17 +27,13 @@ const MANY_GROUPS: usize = 100_000;
 /// A plan that works well without measuring, if tensor cores can run the problem.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
     let longer = problem.head_dim.max(problem.value_dim);
-    // Measured on an H200: half of each product would be padding, six times over.
-    if problem.dtype == DType::F32 && longer <= COLS / 2 {
-        return None;
-    }
     if problem.seq_q.max(problem.seq_k) > SHORT || problem.heads != problem.kv_heads {
         return stream::rule(problem, device);
     }
     let units = longer.div_ceil(COLS);
     // Longer rows are read in fewer, longer pieces; smaller cubes leave more of them to a
     // multiprocessor, whose loads then overlap with others' work.
-    let wide = elements(problem.dtype) == Elements::Single
+    let wide = problem.dtype == DType::F32
         || problem.pass == Pass::Forward && problem.groups() >= MANY_GROUPS;
     let row_bytes = if wide { 2 * ROW_BYTES } else { ROW_BYTES };
     let most = (row_bytes / (units * COLS * problem.dtype.bytes())).max(1);
@@ -82,9 +78,9 @@ fn largest_divisor(n: usize, most: usize) -> usize {
     (1..=most.min(n)).rev().find(|d| n.is_multiple_of(*d)).unwrap_or(1)
 }
 
-pub(super) fn elements(dtype: DType) -> Elements {
+pub(super) fn elements(dtype: DType, precision: Precision) -> Elements {
     match dtype {
-        DType::F32 => Elements::Single,
+        DType::F32 => Elements::Single(precision),
         DType::F16 => Elements::Half(Half::F16),
         DType::Bf16 => Elements::Half(Half::Bf16),
     }
@@ -172,7 +168,15 @@ pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
     }
     // Padding differs a little between arrangements; a plan serves all of them.
     let bytes = |arrangement| {
-        let config = config(plan, problem, plan.vector, arrangement, true, TileMap::UNKNOWN);
+        let config = config(
+            plan,
+            problem,
+            plan.vector,
+            arrangement,
+            true,
+            Precision::Exact,
+            TileMap::UNKNOWN,
+        );
         match problem.pass {
             Pass::Forward => config.forward_bytes(),
             Pass::Backward => config.backward_bytes(),
@@ -217,10 +221,11 @@ fn config(
     width: usize,
     arrangement: Arrangement,
     positive_scale: bool,
+    precision: Precision,
     tiles: TileMap,
 ) -> PlaneConfig {
     PlaneConfig {
-        elements: elements(problem.dtype),
+        elements: elements(problem.dtype, precision),
         head_dim: problem.head_dim,
         value_dim: problem.value_dim,
         queries: problem.seq_q,
@@ -247,12 +252,13 @@ impl Plan {
         width: usize,
         arrangement: Arrangement,
         positive_scale: bool,
+        precision: Precision,
     ) -> PlaneConfig {
         let tiles = TileMap::of_mask(variant, problem);
         PlaneConfig {
             normaliser: V::Device::NORMALISER,
             weighs: V::Device::WEIGHS,
-            ..config(self, problem, width, arrangement, positive_scale, tiles)
+            ..config(self, problem, width, arrangement, positive_scale, precision, tiles)
         }
     }
 }

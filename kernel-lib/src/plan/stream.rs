@@ -4,6 +4,7 @@ use super::mma::{elements, widest};
 use super::{Algorithm, Lowering, Plan};
 use crate::algorithms::StreamConfig;
 use crate::device::Device;
+use crate::tile::elements::Precision;
 use crate::tile::fragment::{COLS, ROWS};
 use crate::{DType, Pass, PlanRefusal, Problem};
 
@@ -16,9 +17,11 @@ const PLANES: [usize; 2] = [4, 8];
 
 /// A plan that works well without measuring, if one runs at all.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    [64, 32]
-        .into_iter()
-        .map(|block| plan(4, block, problem.dtype))
+    // Twice as many bytes and registers an element.
+    let blocks: &[usize] = if problem.dtype == DType::F32 { &[32] } else { &[64, 32] };
+    blocks
+        .iter()
+        .map(|&block| plan(4, block, problem.dtype))
         .find(|plan| plan.check(problem, device).is_ok())
 }
 
@@ -59,7 +62,7 @@ pub(super) fn check(plan: &Plan, problem: &Problem) -> Result<(), PlanRefusal> {
 
 /// Bytes of shared memory that a cube needs.
 pub(super) fn shared_memory(plan: &Plan, problem: &Problem) -> usize {
-    let config = plan.stream_config(problem, plan.vector, true);
+    let config = plan.stream_config(problem, plan.vector, true, Precision::Exact);
     match problem.pass {
         Pass::Forward => config.forward_bytes(),
         Pass::Backward => config.backward_bytes(),
@@ -79,9 +82,10 @@ impl Plan {
         problem: &Problem,
         width: usize,
         positive_scale: bool,
+        precision: Precision,
     ) -> StreamConfig {
         StreamConfig {
-            elements: elements(problem.dtype),
+            elements: elements(problem.dtype, precision),
             head_dim: problem.head_dim,
             value_dim: problem.value_dim,
             planes: self.teams,

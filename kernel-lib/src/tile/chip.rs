@@ -1,24 +1,23 @@
 //! Rows of several heads on chip, laid out for `ldmatrix`.
 //!
-//! A cube brings the rows of its heads side by side, as a `[batch, seq, heads, dim]` tensor has
-//! them; whatever the layout in memory, on chip it is this one. Rows lie an odd number of 16-byte
-//! units apart, so the eight row addresses of each `ldmatrix` phase fall into eight different
-//! groups of banks. Heads are padded to whole units with zeros. Rows past the last are not stored:
-//! lanes that would read one point at a unit of zeros.
+//! A cube brings the rows of its heads on chip in the order in which they lie in memory. The eight
+//! row addresses of each `ldmatrix` phase must fall into eight different groups of banks. Rows lie
+//! an odd number of 16-byte units apart for that; or, where rows follow one another without a gap
+//! and copies can be as flat as memory is, units change places within their row: of eight units in
+//! bank order, row `r` of `n` units has its own at `u xor (r / (8 / n))`. Heads are padded to whole
+//! units with zeros. Rows past the last are not stored: lanes that would read one point at a unit
+//! of zeros.
 
 use cubecl::prelude::*;
 
-use super::half::{Elements, split};
-use super::ptx::{
-    F4, copy_half, copy_out, cp_async, load_global, load_global_x4, store_shared,
-    store_shared_half, zero_shared,
-};
+use super::elements::Elements;
+use super::ptx::{copy_half, copy_out, cp_async, zero_shared};
 use super::rows::Layout;
 
-/// The bytes of a unit: eight 16-bit numbers, a row of an 8x8 matrix.
+/// The bytes of a unit: a row of an 8x8 matrix of 16-bit numbers.
 pub const UNIT_BYTES: usize = 16;
-/// The numbers of a unit.
-pub const UNIT_LEN: usize = 8;
+/// Units whose banks differ: one for each row that a phase of `ldmatrix` reads.
+const BANK_UNITS: usize = 8;
 
 /// How much of a matrix a cube has on chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,8 +28,8 @@ pub struct ChipShape {
     pub units: usize,
     /// Heads side by side.
     pub heads: usize,
-    /// Numbers that make an element; each has a matrix of its own.
-    pub terms: usize,
+    /// What they are made of.
+    pub elements: Elements,
     /// How heads lie.
     pub arrangement: Arrangement,
 }
@@ -47,13 +46,31 @@ pub enum Arrangement {
 }
 
 impl ChipShape {
-    /// Bytes from one row to the next: an odd number of units.
+    /// Bytes from one row to the next.
     pub fn pitch(&self) -> usize {
         let units = match self.arrangement {
             Arrangement::SideBySide => self.heads * self.units,
             Arrangement::OneByOne | Arrangement::Gapless => self.units,
         };
-        (units | 1) * UNIT_BYTES
+        if self.swizzles() { units * UNIT_BYTES } else { (units | 1) * UNIT_BYTES }
+    }
+
+    /// Whether units change places within their row, rather than rows lie an odd number of units
+    /// apart.
+    fn swizzles(&self) -> bool {
+        self.arrangement != Arrangement::SideBySide
+            && self.units > 1
+            && self.units.is_power_of_two()
+    }
+
+    /// Rows that share the banks of the first, less one, as a shift: their units keep their places.
+    fn swizzle_shift(&self) -> u32 {
+        (BANK_UNITS / self.units.min(BANK_UNITS)).ilog2()
+    }
+
+    /// The bits of a unit's place that change.
+    fn swizzle_mask(&self) -> u32 {
+        self.units.min(BANK_UNITS) as u32 - 1
     }
 
     /// Bytes from one head to the next.
@@ -64,17 +81,12 @@ impl ChipShape {
         }
     }
 
-    /// Bytes of all rows of one term.
-    pub fn term_bytes(&self) -> usize {
+    /// Bytes of all rows.
+    pub fn bytes(&self) -> usize {
         match self.arrangement {
             Arrangement::SideBySide => self.rows * self.pitch(),
             Arrangement::OneByOne | Arrangement::Gapless => self.heads * self.head_bytes(),
         }
-    }
-
-    /// Bytes of all rows.
-    pub fn bytes(&self) -> usize {
-        self.terms * self.term_bytes()
     }
 }
 
@@ -99,7 +111,7 @@ pub struct Transfer {
     pub elements: Elements,
     /// Elements of a row of one head in memory.
     pub dim: usize,
-    /// Elements moved at a time: 1, 2, 4 or, of 16 bits, 8.
+    /// Elements moved at a time, 16 bytes at most: 1, 2, 4 or, of 16 bits, 8.
     pub width: usize,
 }
 
@@ -120,7 +132,7 @@ impl Transfer {
 
     /// Vectors of a row of one head, padding included.
     fn parts(&self, shape: &ChipShape) -> usize {
-        shape.units * UNIT_LEN / self.width
+        shape.units * UNIT_BYTES / self.bytes()
     }
 
     /// Vectors of a row that exist in memory.
@@ -131,7 +143,8 @@ impl Transfer {
     /// Whether memory and chip hold the same numbers in the same order.
     fn is_flat(&self, shape: &ChipShape) -> bool {
         let gapless = shape.arrangement == Arrangement::Gapless;
-        gapless && self.dim == shape.units * UNIT_LEN && shape.pitch() == shape.units * UNIT_BYTES
+        let row_bytes = self.dim * self.elements.bytes();
+        gapless && row_bytes == shape.units * UNIT_BYTES && row_bytes == shape.pitch()
     }
 
     /// Whether every worker has a vector to move in this step.
@@ -210,6 +223,13 @@ fn exists(
     }
 }
 
+/// What a row's units change their places by. Heads follow one another.
+#[cube]
+fn swizzle(head: u32, row: u32, #[comptime] shape: ChipShape) -> u32 {
+    let row = head * comptime!(shape.rows as u32) + row;
+    (row >> comptime!(shape.swizzle_shift())) & comptime!(shape.swizzle_mask())
+}
+
 #[cube]
 impl Chip {
     /// The shared address of a row of a head.
@@ -217,6 +237,35 @@ impl Chip {
         self.start
             + row * comptime!(self.shape.pitch() as u32)
             + head * comptime!(self.shape.head_bytes() as u32)
+    }
+
+    /// The shared address of unit `first + further` of a row of a head.
+    pub fn unit(&self, head: u32, row: u32, #[comptime] first: usize, further: u32) -> u32 {
+        let shape = comptime!(self.shape);
+        let start = self.row(head, row);
+        if comptime!(shape.swizzles()) {
+            let place = (further + comptime!(first as u32)) ^ swizzle(head, row, shape);
+            start + place * comptime!(UNIT_BYTES as u32)
+        } else {
+            start + further * comptime!(UNIT_BYTES as u32) + comptime!((first * UNIT_BYTES) as u32)
+        }
+    }
+
+    /// The shared address of a piece.
+    fn place(&self, piece: Piece, #[comptime] transfer: Transfer) -> u32 {
+        let shape = comptime!(self.shape);
+        let bytes = comptime!(transfer.bytes() as u32);
+        let row = self.row(piece.head, piece.row);
+        if comptime!(shape.swizzles()) {
+            let unit_bytes = comptime!(UNIT_BYTES as u32);
+            let offset = piece.part * bytes;
+            let unit = offset / unit_bytes;
+            // In a flat copy all rows are one: a unit's own row is found from its place.
+            let own_row = piece.row + unit / comptime!(shape.units as u32);
+            row + (unit ^ swizzle(piece.head, own_row, shape)) * unit_bytes + offset % unit_bytes
+        } else {
+            row + piece.part * bytes
+        }
     }
 
     /// Starts to bring the rows of this cube's heads; the first head's first row is at `from`.
@@ -277,8 +326,7 @@ impl Chip {
         let real = comptime!(transfer.real_parts());
         let piece = piece(step, shape, parts, transfer);
         if exists(piece, certain, shape, transfer) {
-            let to = self.row(piece.head, piece.row)
-                + piece.part * comptime!((transfer.width * 2) as u32);
+            let to = self.place(piece, transfer);
             let in_row = if comptime!(real == parts) {
                 true.runtime()
             } else {
@@ -288,11 +336,7 @@ impl Chip {
             if is_real {
                 self.bring_piece(to, from, piece, layout, transfer);
             } else {
-                #[unroll]
-                for term in 0..comptime!(shape.terms) {
-                    let term_to = to + comptime!((term * shape.term_bytes()) as u32);
-                    zero_shared(term_to, comptime!(transfer.width * 2));
-                }
+                zero_shared(to, comptime!(transfer.bytes()));
             }
         }
     }
@@ -305,11 +349,8 @@ impl Chip {
         layout: Layout,
         #[comptime] transfer: Transfer,
     ) {
-        let shape = comptime!(self.shape);
         let address = from + byte_offset(piece, layout, transfer);
-        if comptime!(transfer.elements == Elements::Single) {
-            store_split(to, shape, load_some(address, comptime!(transfer.width)), transfer);
-        } else if comptime!(transfer.width == 1) {
+        if comptime!(transfer.bytes() == 2) {
             copy_half(to, address);
         } else {
             cp_async(to, address, comptime!(transfer.bytes()));
@@ -375,57 +416,8 @@ impl Chip {
         let on_chip = exists(piece, certain, shape, transfer);
         let is_real = if comptime!(limited) { on_chip && piece.row < existing } else { on_chip };
         if is_real {
-            let first = piece.part * comptime!(transfer.width as u32);
-            let row = self.row(piece.head, piece.row);
-            let from = if comptime!(transfer.elements == Elements::Single) {
-                row + single_offset(first, shape)
-            } else {
-                row + first * 2
-            };
+            let from = self.place(piece, transfer);
             copy_out(to + byte_offset(piece, layout, transfer), from, comptime!(transfer.bytes()));
-        }
-    }
-}
-
-/// Where element `first` of a row of `f32` results lies: the first four of each eight in the
-/// unit of the first term, the others in that of the second.
-#[cube]
-pub fn single_offset(first: u32, #[comptime] shape: ChipShape) -> u32 {
-    first / 8 * comptime!(UNIT_BYTES as u32)
-        + first / 4 % 2 * comptime!(shape.term_bytes() as u32)
-        + first % 4 * 4
-}
-
-/// One, two or four neighbouring elements.
-#[cube]
-fn load_some(from: u64, #[comptime] width: usize) -> F4 {
-    if comptime!(width == 4) {
-        load_global_x4(from)
-    } else {
-        let mut x = F4::new(0.0f32);
-        #[unroll]
-        for i in 0..width {
-            x.insert(i, load_global(from + comptime!(4 * i as u64)));
-        }
-        x
-    }
-}
-
-/// Writes one, two or four neighbouring elements, as terms.
-#[cube]
-fn store_split(to: u32, #[comptime] shape: ChipShape, x: F4, #[comptime] transfer: Transfer) {
-    let low = split(x.extract(0usize), x.extract(1usize), transfer.elements);
-    let high = split(x.extract(2usize), x.extract(3usize), transfer.elements);
-    #[unroll]
-    for term in 0..comptime!(shape.terms) {
-        let term_to = to + comptime!((term * shape.term_bytes()) as u32);
-        if comptime!(transfer.width == 1) {
-            store_shared_half(term_to, low[term]);
-        } else {
-            store_shared(term_to, low[term]);
-            if comptime!(transfer.width == 4) {
-                store_shared(term_to + 4, high[term]);
-            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use cubecl::intrinsic;
 use cubecl::prelude::*;
 
-use super::half::Half;
+use super::elements::Half;
 
 /// The accumulator of a 16x8 tile: rows `g` and `g + 8` (`g = lane / 4`), two columns each.
 pub type F4 = Vector<f32, Const<4>>;
@@ -60,6 +60,54 @@ pub fn mma_k16(
         options(pure, nomem)
     );
     d
+}
+
+/// `D = A (16x4) B (4x8) + C` in tf32.
+#[cube]
+pub fn mma_tf32_k4(a0: u32, a1: u32, b0: u32, c: F4) -> F4 {
+    let d: F4;
+    gpu_asm!(
+        "mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32 {d}, {{{a0}, {a1}}}, {{{b0}}}, {c};",
+        d = out(_) d, a0 = in(_) val::<u32>(a0), a1 = in(_) val::<u32>(a1),
+        b0 = in(_) val::<u32>(b0), c = in(_) val::<F4>(c),
+        options(pure, nomem)
+    );
+    d
+}
+
+/// `D = A (16x8) B (8x8) + C` in tf32.
+#[cube]
+pub fn mma_tf32_k8(a0: u32, a1: u32, a2: u32, a3: u32, b0: u32, b1: u32, c: F4) -> F4 {
+    let d: F4;
+    gpu_asm!(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {d}, {{{a0}, {a1}, {a2}, {a3}}}, {{{b0}, {b1}}}, {c};",
+        d = out(_) d, a0 = in(_) val::<u32>(a0), a1 = in(_) val::<u32>(a1),
+        a2 = in(_) val::<u32>(a2), a3 = in(_) val::<u32>(a3),
+        b0 = in(_) val::<u32>(b0), b1 = in(_) val::<u32>(b1), c = in(_) val::<F4>(c),
+        options(pure, nomem)
+    );
+    d
+}
+
+/// The nearest number with 11 bits of precision, the low 13 bits of its register zero.
+#[cube]
+pub fn round_tf32(x: f32) -> u32 {
+    let y: u32;
+    gpu_asm!("cvt.rna.tf32.f32 {y}, {x};", y = out(_) y, x = in(_) val::<f32>(x), options(pure, nomem));
+    y
+}
+
+/// Two registers taken apart and put together anew: byte `i` of the result is byte number `i` of
+/// `selector`'s hexadecimal digits, of `low`'s four and then `high`'s.
+#[cube]
+pub fn permute(low: u32, high: u32, #[comptime] selector: u32) -> u32 {
+    let y: u32;
+    gpu_asm!(
+        "prmt.b32 {y}, {low}, {high}, {selector};",
+        y = out(_) y, low = in(_) val::<u32>(low), high = in(_) val::<u32>(high),
+        options(pure, nomem)
+    );
+    y
 }
 
 /// `2^x`, within 2 units in the last place; 0 for minus infinity.
@@ -221,22 +269,6 @@ pub fn cp_async_wait() {
     gpu_asm!("cp.async.wait_all;");
 }
 
-/// One `f32` from global memory that nobody writes.
-#[cube]
-pub fn load_global(from: u64) -> f32 {
-    let x: f32;
-    gpu_asm!("ld.global.nc.f32 {x}, [{from}];", x = out(_) x, from = in(_) val::<u64>(from), options(pure, nomem));
-    x
-}
-
-/// Four neighbouring `f32` from global memory that nobody writes.
-#[cube]
-pub fn load_global_x4(from: u64) -> F4 {
-    let x: F4;
-    gpu_asm!("ld.global.nc.v4.f32 {x}, [{from}];", x = out(_) x, from = in(_) val::<u64>(from), options(pure, nomem));
-    x
-}
-
 /// Copies one 16-bit number from global to shared memory.
 #[cube]
 pub fn copy_half(to: u32, from: u64) {
@@ -289,15 +321,6 @@ pub fn store_shared(to: u32, x: u32) {
     gpu_asm!("st.shared.b32 [{to}], {x};", to = in(_) val::<u32>(to), x = in(_) val::<u32>(x));
 }
 
-/// Writes the lower half of a register to shared memory.
-#[cube]
-pub fn store_shared_half(to: u32, x: u32) {
-    gpu_asm!(
-        "{{ .reg .b16 low, high; mov.b32 {{low, high}}, {x}; st.shared.b16 [{to}], low; }}",
-        to = in(_) val::<u32>(to), x = in(_) val::<u32>(x)
-    );
-}
-
 /// Writes two neighbouring `f32` to shared memory, at a multiple of 8 bytes.
 #[cube]
 pub fn store_shared_pair(to: u32, x: f32, y: f32) {
@@ -311,6 +334,14 @@ pub fn store_shared_pair(to: u32, x: f32, y: f32) {
 #[cube]
 pub fn store_shared_f32(to: u32, x: f32) {
     gpu_asm!("st.shared.f32 [{to}], {x};", to = in(_) val::<u32>(to), x = in(_) val::<f32>(x));
+}
+
+/// Reads one register from shared memory.
+#[cube]
+pub fn load_shared(from: u32) -> u32 {
+    let x: u32;
+    gpu_asm!("ld.shared.b32 {x}, [{from}];", x = out(_) x, from = in(_) val::<u32>(from));
+    x
 }
 
 /// Reads two neighbouring `f32` from shared memory, at a multiple of 8 bytes.

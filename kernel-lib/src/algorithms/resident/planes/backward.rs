@@ -23,12 +23,11 @@ use crate::algorithms::{Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::fragment::{
-    COLS, Chain, ROWS, add_product, cells, chain_dot, dot, empty_operand, lane_col, lane_row,
-    push_result, rows16, store16, zeros,
+    COLS, Chain, ROWS, add_product, cells, chain_dot, dot, lane_col, lane_row, store16, zeros,
 };
-use crate::tile::half::Elements;
 use crate::tile::math::round_results_to;
-use crate::tile::ptx::{F4, cp_async_wait, fma2, movmatrix, neg2, shared_address, zero_shared};
+use crate::tile::operand::{empty_operand, push_result, rows16, transposed};
+use crate::tile::ptx::{F4, cp_async_wait, fma2, neg2, shared_address, zero_shared};
 
 /// One cube for some neighbouring heads of one sequence.
 #[allow(clippy::too_many_arguments)]
@@ -52,7 +51,7 @@ pub fn plane_backward<V: DeviceVariant, F: Float, W: Size>(
     #[define(F)] dtype: ElemType,
 ) {
     round_results_to(dtype);
-    let queries = comptime!(config.chip_shape(config.queries, config.key_units()));
+    let queries = comptime!(config.chip_shape(config.queries, config.key_columns()));
     let keys = comptime!(config.key_chip());
     let values = comptime!(config.value_chip());
     let outputs = comptime!(config.out_chip());
@@ -145,15 +144,15 @@ fn differentiate<V: DeviceVariant>(
     params: &V::Params,
     #[comptime] config: PlaneConfig,
 ) {
-    let key_units = comptime!(config.key_units());
-    let value_units = comptime!(config.value_units());
+    let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let (key_columns, value_columns) = comptime!((config.key_columns(), config.value_columns()));
     let registers = comptime!(config.query_blocks() * (4 * key_units + 6 * value_units));
     let hold = comptime!(held(registers * config.elements.terms()));
     let queries = QuerySide {
         q: Operand::new(chips.q, head.nth, key_units, false, hold),
-        q_transposed: Operand::new(chips.q, head.nth, key_units, true, hold),
+        q_transposed: Operand::new(chips.q, head.nth, key_columns, true, hold),
         d_out: Operand::new(chips.d_out, head.nth, value_units, false, hold),
-        d_out_transposed: Operand::new(chips.d_out, head.nth, value_units, true, hold),
+        d_out_transposed: Operand::new(chips.d_out, head.nth, value_columns, true, hold),
         // Where `Δ` was computed ahead, the output is not on chip.
         out: Operand::new(
             chips.out,
@@ -165,7 +164,7 @@ fn differentiate<V: DeviceVariant>(
     };
     let rows = head.nth * comptime!(4 * config.row_len() as u32);
     let (lse, delta) = (chips.lse + rows, chips.delta + rows);
-    let mut d_q = zeros(comptime!(config.query_blocks() * key_units));
+    let mut d_q = zeros(comptime!(config.query_blocks() * key_columns));
     let blocks = comptime!(config.key_blocks());
     let whole = comptime!(config.keys / ROWS);
     if comptime!(blocks <= UNROLLED_BLOCKS && hold) {
@@ -190,8 +189,8 @@ fn differentiate<V: DeviceVariant>(
         let whole = comptime!((block + 1) * ROWS <= config.queries);
         store16(
             &d_q,
-            comptime!(block * key_units),
-            key_units,
+            comptime!(block * key_columns),
+            key_columns,
             chips.q,
             head.nth,
             at,
@@ -219,16 +218,16 @@ fn key_block<V: DeviceVariant>(
     #[comptime] config: PlaneConfig,
 ) {
     let elements = comptime!(config.elements);
-    let key_units = comptime!(config.key_units());
-    let value_units = comptime!(config.value_units());
+    let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let (key_columns, value_columns) = comptime!((config.key_columns(), config.value_columns()));
     let (at, whole) = (block.at, comptime!(block.whole));
     let tiles = comptime!(config.backward_tiles(block.nth));
     let row = at * comptime!(ROWS as u32) + lane_row();
     let k = rows16(chips.k, head.nth, at, key_units, false, whole);
-    let k_transposed = rows16(chips.k, head.nth, at, key_units, true, whole);
+    let k_transposed = rows16(chips.k, head.nth, at, key_columns, true, whole);
     let v = rows16(chips.v, head.nth, at, value_units, false, whole);
-    let mut d_k = zeros(key_units);
-    let mut d_v = zeros(value_units);
+    let mut d_k = zeros(key_columns);
+    let mut d_v = zeros(value_columns);
     #[unroll]
     for query_block in 0..comptime!(config.query_blocks()) {
         let parts = comptime!(parts(query_block, &tiles, None));
@@ -267,13 +266,13 @@ fn key_block<V: DeviceVariant>(
             add_product(&mut d_v, 0usize, &weights, &d_out_transposed, elements);
             let q_transposed = queries.q_transposed.block(query_block);
             add_product(&mut d_k, 0usize, &d_scores, &q_transposed, elements);
-            let first = comptime!(query_block * key_units);
+            let first = comptime!(query_block * key_columns);
             add_product(d_q, first, &transposed(&d_scores, elements), &k_transposed, elements);
         }
     }
     let (nth, scale) = (head.nth, head.scale);
-    store16(&d_v, 0usize, value_units, chips.v, nth, at, 1.0f32, 1.0f32, whole, elements);
-    store16(&d_k, 0usize, key_units, chips.k, nth, at, scale, scale, whole, elements);
+    store16(&d_v, 0usize, value_columns, chips.v, nth, at, 1.0f32, 1.0f32, whole, elements);
+    store16(&d_k, 0usize, key_columns, chips.k, nth, at, scale, scale, whole, elements);
 }
 
 /// `dPᵀ - Δ`, a 16x8 tile of it.
@@ -299,7 +298,7 @@ fn d_weight(
         chain.then(minus, minus, high);
         chain.then(minus, minus, low);
     }
-    chain.add_to(F4::new(0.0f32), half)
+    chain.add_to(F4::new(0.0f32), config.elements)
 }
 
 /// `P = exp(S' - lse)` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S`, transposed; of a sigmoid
@@ -370,34 +369,4 @@ fn no_keys(row: u32, #[comptime] none: bool, #[comptime] config: PlaneConfig) ->
         let lower = select(row + 8 < keys, 0.0f32, f32::NEG_INFINITY);
         cells(upper, upper, lower, lower)
     }
-}
-
-/// The left operand of a product, transposed: sixteen rows by eight or sixteen columns become as
-/// many rows, the other way round in sixteen columns.
-#[cube]
-fn transposed(
-    operand: &Sequence<Sequence<u32>>,
-    #[comptime] elements: Elements,
-) -> Sequence<Sequence<u32>> {
-    let mut terms = Sequence::<Sequence<u32>>::new();
-    #[unroll]
-    for term in 0..comptime!(elements.terms()) {
-        let x = &operand[term];
-        let n = x.len();
-        let mut result = Sequence::<u32>::new();
-        result.push(movmatrix(x[0usize]));
-        if comptime!(n == 4) {
-            result.push(movmatrix(x[2usize]));
-            result.push(movmatrix(x[1usize]));
-            result.push(movmatrix(x[3usize]));
-        } else {
-            // Queries 8 to 15 do not exist.
-            let nothing = 0u32.runtime();
-            result.push(nothing);
-            result.push(movmatrix(x[1usize]));
-            result.push(nothing);
-        }
-        terms.push(result);
-    }
-    terms
 }

@@ -14,7 +14,8 @@ use cubecl::prelude::*;
 use super::{Head, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS};
 use crate::language::Normaliser;
 use crate::tile::chip::Chip;
-use crate::tile::fragment::{COLS, dot, empty_operand, lane_col, push_result, rows8};
+use crate::tile::fragment::{COLS, dot, lane_col};
+use crate::tile::operand::{empty_operand, push_result, rows8};
 use crate::tile::ptx::{F4, ex2};
 
 /// How the ragged tiles of a head fold.

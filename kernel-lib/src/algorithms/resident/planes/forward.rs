@@ -12,12 +12,12 @@ use super::{Head, Heads, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS, held, 
 use crate::algorithms::{Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, UNIT_BYTES};
+use crate::tile::elements::Half;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
-    store16, zeros,
+    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, store16, zeros,
 };
-use crate::tile::half::Half;
 use crate::tile::math::round_results_to;
+use crate::tile::operand::{empty_operand, push_result, rows16};
 use crate::tile::ptx::{
     F4, cp_async_wait, ex2, fma2, lg2, max2, plane_max_bits, shared_address, zero_shared,
 };
@@ -96,12 +96,14 @@ fn attend<V: DeviceVariant>(
     params: &V::Params,
     #[comptime] config: PlaneConfig,
 ) {
-    let (units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let units = comptime!(config.key_units());
+    let value_columns = comptime!(config.value_columns());
     let terms = comptime!(config.elements.terms());
+    let value_registers = comptime!(value_columns * config.elements.tile_registers() * terms);
     let hold_keys = comptime!(held(config.key_blocks() * 2 * units * terms));
-    let hold_values = comptime!(held(config.key_blocks() * 2 * value_units * terms));
+    let hold_values = comptime!(held(config.key_blocks() * value_registers));
     let keys = Operand::new(chips.k, head.nth, units, false, hold_keys);
-    let values = Operand::new(chips.v, head.nth, value_units, true, hold_values);
+    let values = Operand::new(chips.v, head.nth, value_columns, true, hold_values);
     let blocks = comptime!(config.query_blocks());
     let few = comptime!(blocks <= UNROLLED_BLOCKS && held_beside(blocks * 2 * units * terms));
     let queries = Operand::new(chips.q, head.nth, units, false, few);
@@ -274,7 +276,7 @@ fn attend_block<V: DeviceVariant>(
     }
     let mut upper_sum = 0.0f32.runtime();
     let mut lower_sum = 0.0f32.runtime();
-    let mut sums = zeros(comptime!(config.value_units()));
+    let mut sums = zeros(comptime!(config.value_columns()));
     // Means are taken over the weights as they are multiplied.
     let sums_rounded = comptime!(config.sums_rounded());
     let mut rounded_sum = zeros(1usize);
@@ -303,7 +305,7 @@ fn attend_block<V: DeviceVariant>(
         }
         if comptime!(!parts.is_empty()) {
             let (rows, row_ones) = if comptime!(folds) {
-                let own = folded_rows(chips.v, head.nth, block, fold, values.units, true);
+                let own = folded_rows(chips.v, head.nth, block, fold, values.n, true);
                 let own_ones = folded_ones(block, fold, config);
                 if comptime!(parts.len() == 1) {
                     (own, own_ones)
@@ -338,7 +340,7 @@ fn attend_block<V: DeviceVariant>(
     store16(
         &sums,
         0usize,
-        comptime!(config.value_units()),
+        comptime!(config.value_columns()),
         chips.q,
         head.nth,
         block.at,
@@ -420,28 +422,38 @@ fn no_key(#[comptime] tile: usize, #[comptime] config: PlaneConfig) -> F4 {
     cells(a, b, a, b)
 }
 
-/// At least the square of the longest row: its number of pairs times the largest sum of two
-/// neighbouring squares, a little more for their rounding.
+/// At least the square of the longest row: its number of registers times the largest square of one,
+/// a little more for their rounding.
 #[cube]
 fn largest_square(
     rows: &Operand,
     #[comptime] blocks: usize,
     #[comptime] config: PlaneConfig,
 ) -> f32 {
+    let single = comptime!(config.elements.is_single());
     let none = 0x8000_8000u32.runtime();
     let mut largest = 0u32.runtime();
+    let mut largest_single = 0.0f32.runtime();
     #[unroll]
     for block in 0..blocks {
-        // Of an `f32`, the first term is all but its last 16 bits.
+        // Of an `f32`, the first term is all but its last bits.
         let registers = rows.block(block);
         let n = registers[0usize].len();
         #[unroll]
         for i in 0..n {
             let x = registers[0usize][i];
-            largest = max2(largest, fma2(x, x, none, Half::Bf16), Half::Bf16);
+            if comptime!(single) {
+                let x = f32::reinterpret(x);
+                largest_single = max(largest_single, x * x);
+            } else {
+                largest = max2(largest, fma2(x, x, none, Half::Bf16), Half::Bf16);
+            }
         }
     }
-    let pair = f32::reinterpret(largest << 16u32) + f32::reinterpret(largest & 0xFFFF_0000u32);
-    let longest = f32::reinterpret(plane_max_bits(u32::reinterpret(pair)));
+    if comptime!(!single) {
+        largest_single =
+            f32::reinterpret(largest << 16u32) + f32::reinterpret(largest & 0xFFFF_0000u32);
+    }
+    let longest = f32::reinterpret(plane_max_bits(u32::reinterpret(largest_single)));
     longest * comptime!(4.1 * config.key_units() as f32).runtime()
 }

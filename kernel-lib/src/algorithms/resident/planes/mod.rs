@@ -18,9 +18,10 @@ use cubecl::prelude::*;
 use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Shape};
 use crate::language::Normaliser;
-use crate::tile::chip::{Arrangement, Chip, ChipShape, Transfer, UNIT_BYTES, UNIT_LEN};
-use crate::tile::fragment::{COLS, ROWS, rows16};
-use crate::tile::half::{Elements, Half};
+use crate::tile::chip::{Arrangement, Chip, ChipShape, Transfer, UNIT_BYTES};
+use crate::tile::elements::{Elements, Half};
+use crate::tile::fragment::{COLS, ROWS};
+use crate::tile::operand::rows16;
 use crate::tile::ptx::{global_address, global_address_mut};
 use crate::tile::rows::Layout;
 
@@ -81,12 +82,22 @@ pub(super) fn held_beside(registers: usize) -> bool {
 impl PlaneConfig {
     /// Units of a row of a query or key.
     pub fn key_units(&self) -> usize {
-        self.head_dim.div_ceil(UNIT_LEN)
+        (self.head_dim * self.elements.bytes()).div_ceil(UNIT_BYTES)
     }
 
     /// Units of a row of a value.
     pub fn value_units(&self) -> usize {
-        self.value_dim.div_ceil(UNIT_LEN)
+        (self.value_dim * self.elements.bytes()).div_ceil(UNIT_BYTES)
+    }
+
+    /// Results, eight columns wide, side by side in a row of a query or key.
+    pub fn key_columns(&self) -> usize {
+        self.head_dim.div_ceil(COLS)
+    }
+
+    /// Results side by side in a row of a value.
+    pub fn value_columns(&self) -> usize {
+        self.value_dim.div_ceil(COLS)
     }
 
     /// Blocks of sixteen queries.
@@ -119,37 +130,38 @@ impl PlaneConfig {
     /// to scores, and f16 has no range to spare.
     pub fn may_be_bounded(&self) -> bool {
         let plain = !self.scales_first() && self.normaliser == Normaliser::Softmax;
-        self.elements.half() == Half::Bf16 && plain
+        self.elements != Elements::Half(Half::F16) && plain
     }
 
-    pub(super) fn chip_shape(&self, rows: usize, units: usize) -> ChipShape {
+    /// Rows of so many results on chip.
+    pub(super) fn chip_shape(&self, rows: usize, columns: usize) -> ChipShape {
         ChipShape {
             rows,
-            units,
+            units: columns * COLS * self.elements.bytes() / UNIT_BYTES,
             heads: self.heads,
-            terms: self.elements.terms(),
+            elements: self.elements,
             arrangement: self.arrangement,
         }
     }
 
     /// Queries on chip, and in their place the output.
     pub fn query_chip(&self) -> ChipShape {
-        self.chip_shape(self.queries, self.key_units().max(self.value_units()))
+        self.chip_shape(self.queries, self.key_columns().max(self.value_columns()))
     }
 
     /// Keys on chip.
     pub fn key_chip(&self) -> ChipShape {
-        self.chip_shape(self.keys, self.key_units())
+        self.chip_shape(self.keys, self.key_columns())
     }
 
     /// Values on chip.
     pub fn value_chip(&self) -> ChipShape {
-        self.chip_shape(self.keys, self.value_units())
+        self.chip_shape(self.keys, self.value_columns())
     }
 
     /// Output gradients, or the output, on chip.
     pub fn out_chip(&self) -> ChipShape {
-        self.chip_shape(self.queries, self.value_units())
+        self.chip_shape(self.queries, self.value_columns())
     }
 
     /// Numbers on chip for each head that the backward pass takes a log-sum-exp or a `Δ` from: one
@@ -162,14 +174,13 @@ impl PlaneConfig {
     /// as part of the product that gives `dP`.
     pub fn keeps_delta(&self) -> bool {
         let in_product = self.normaliser != Normaliser::Sigmoid && !self.weighs;
-        self.elements == Elements::Single || !in_product
+        self.elements.is_single() || !in_product
     }
 
     /// Whether sums of weights are products with ones, taken over what was rounded to 16 bits.
-    /// What was split into terms keeps its precision only in `f32`, and what is weighed was summed
-    /// before.
+    /// What was not keeps its precision only in `f32`, and what is weighed was summed before.
     pub fn sums_rounded(&self) -> bool {
-        self.elements != Elements::Single && !self.weighs
+        !self.elements.is_single() && !self.weighs
     }
 
     /// Shared memory of the forward pass.
@@ -180,7 +191,7 @@ impl PlaneConfig {
 
     /// Shared memory of the backward pass.
     pub fn backward_bytes(&self) -> usize {
-        let queries = self.chip_shape(self.queries, self.key_units());
+        let queries = self.chip_shape(self.queries, self.key_columns());
         let chips = [queries, self.key_chip(), self.value_chip(), self.out_chip()];
         let rows = self.heads * self.row_len() * 4;
         let rest = if self.keeps_delta() { rows } else { self.out_chip().bytes() };
@@ -297,7 +308,7 @@ pub struct Operand {
     head: u32,
     held: Sequence<Sequence<Sequence<u32>>>,
     #[cube(comptime)]
-    units: usize,
+    n: usize,
     #[cube(comptime)]
     transposed: bool,
     #[cube(comptime)]
@@ -306,11 +317,11 @@ pub struct Operand {
 
 #[cube]
 impl Operand {
-    /// The rows of `head`.
+    /// The rows of `head`: as they lie, `n` units; transposed, `n` times eight columns.
     pub fn new(
         chip: Chip,
         head: u32,
-        #[comptime] units: usize,
+        #[comptime] n: usize,
         #[comptime] transposed: bool,
         #[comptime] hold: bool,
     ) -> Operand {
@@ -321,10 +332,10 @@ impl Operand {
             for block in 0..blocks {
                 let whole = comptime!((block + 1) * ROWS <= chip.shape.rows);
                 let at = comptime!(block as u32).runtime();
-                held.push(rows16(chip, head, at, units, transposed, whole));
+                held.push(rows16(chip, head, at, n, transposed, whole));
             }
         }
-        Operand { chip, head, held, units, transposed, hold }
+        Operand { chip, head, held, n, transposed, hold }
     }
 
     /// Sixteen of them.
@@ -334,7 +345,7 @@ impl Operand {
         } else {
             let whole = comptime!((block + 1) * ROWS <= self.chip.shape.rows);
             let at = comptime!(block as u32).runtime();
-            rows16(self.chip, self.head, at, self.units, self.transposed, whole)
+            rows16(self.chip, self.head, at, self.n, self.transposed, whole)
         }
     }
 }

@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use super::PlaneConfig;
 use crate::language::Normaliser;
+use crate::tile::elements::Half;
 use crate::tile::fragment::cells;
-use crate::tile::half::Half;
 use crate::tile::ptx::{F4, ex2, rcp};
 
 /// The largest score of this lane's two rows; 0 where every key is masked, so that the weights

@@ -8,17 +8,17 @@ use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
 use super::stream::{Flow, Own, Stream, delta_in_product, first_column, is_open, staged};
-use super::{StreamConfig, row_address, row_address_mut};
+use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::weight_of;
 use crate::algorithms::scores::{Cell, slope};
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
-    store16, zeros,
+    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
 };
 use crate::tile::math::round_results_to;
+use crate::tile::operand::{empty_operand, push_result, rows16};
 use crate::tile::ptx::{
     F4, cp_async, cp_async_wait, global_address, load_shared_pair, shared_address, store_shared_f32,
 };
@@ -56,19 +56,20 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
     let owner = shape.group(first_group);
     let first_row = row_block * rows;
     let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let (key_columns, value_columns) = comptime!((config.key_columns(), config.value_columns()));
 
     let memory =
         Shared::<[u32]>::new_aligned_slice(comptime!(config.backward_bytes() / 4), 128usize);
     let start = shared_address::<u32>(memory.as_ptr());
-    let k_shape = comptime!(config.chip(rows, key_units));
-    let v_shape = comptime!(config.chip(rows, value_units));
+    let k_shape = comptime!(config.chip(rows, key_columns));
+    let v_shape = comptime!(config.chip(rows, value_columns));
     let v_start = start + comptime!(k_shape.bytes() as u32);
     let k_chip = Chip { start, zeros: start, shape: k_shape };
     let v_chip = Chip { start: v_start, zeros: start, shape: v_shape };
     let flow = Flow {
         start: v_start + comptime!(v_shape.bytes() as u32),
-        first: comptime!(config.chip(config.block, key_units)),
-        second: comptime!(config.chip(config.block, value_units)),
+        first: comptime!(config.chip(config.block, key_columns)),
+        second: comptime!(config.chip(config.block, value_columns)),
         extra: comptime!(config.query_numbers()),
     };
 
@@ -82,14 +83,13 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
     let plane = UNIT_POS / 32;
     cp_async_wait();
     sync_cube();
-    let units = comptime!(key_units + value_units);
-    let holds = comptime!(config.holds(units, units));
+    let sums = comptime!(key_columns + value_columns);
+    let holds = comptime!(config.holds(sums, key_units + value_units));
     let k_rows = Own::new(k_chip, plane, key_units, holds);
     let v_rows = Own::new(v_chip, plane, value_units, holds);
-    let mut d_keys = zeros(key_units);
-    let mut d_values = zeros(value_units);
+    let mut d_keys = zeros(key_columns);
+    let mut d_values = zeros(value_columns);
 
-    let double = comptime!(config.stages() == 2);
     for share in 0..shape.sharing {
         let group = shape.group(first_group + share);
         let stream = Stream::new(lists, list_layout, group, row_block, shape.queries, config);
@@ -102,36 +102,25 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
         let mut passing = 0u32.runtime();
         if stream.count > 0 {
             passing = stream.at(0usize, lists, config);
-            if comptime!(double) {
-                // Nobody reads the previous head's last blocks any more.
-                sync_cube();
-                let (q_chip, d_chip) = flow.stage(0usize);
-                let first = first_column(passing, config);
-                let from = row_address::<F, W>(q, layouts.q, group, group.head, first, config);
-                q_chip.bring_some(from, layouts.q, shape.queries - first, to_keys);
-                let from =
-                    row_address::<F, W>(d_out, gradients.out, group, group.head, first, config);
-                d_chip.bring_some(from, gradients.out, shape.queries - first, to_values);
-                bring_numbers(flow.numbers(0usize), lse, delta, group, shape, first, config);
-            }
+            // Nobody reads the previous head's last blocks any more.
+            sync_cube();
+            let (q_chip, d_chip) = flow.stage(0usize);
+            let first = first_column(passing, config);
+            let from = row_address::<F, W>(q, layouts.q, group, group.head, first, config);
+            q_chip.bring_some(from, layouts.q, shape.queries - first, to_keys);
+            let from = row_address::<F, W>(d_out, gradients.out, group, group.head, first, config);
+            d_chip.bring_some(from, gradients.out, shape.queries - first, to_values);
+            bring_numbers(flow.numbers(0usize), lse, delta, group, shape, first, config);
         }
         let mut nth = 0usize;
         while nth < stream.count {
             let now = passing;
-            if comptime!(double) {
-                cp_async_wait();
-            }
+            cp_async_wait();
             sync_cube();
             if nth + 1 < stream.count {
+                // The next block starts on its way.
                 passing = stream.at(nth + 1, lists, config);
-            }
-            // With two stages the next block starts on its way, with one this one.
-            let (brings, first, place) = if comptime!(double) {
-                (nth + 1 < stream.count, first_column(passing, config), (nth + 1) % 2usize)
-            } else {
-                (true.runtime(), first_column(now, config), 0usize.runtime())
-            };
-            if brings {
+                let (first, place) = (first_column(passing, config), (nth + 1) % STAGES);
                 let (q_chip, d_chip) = flow.stage(place);
                 let from = row_address::<F, W>(q, layouts.q, group, group.head, first, config);
                 q_chip.bring_some(from, layouts.q, shape.queries - first, to_keys);
@@ -140,11 +129,7 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
                 d_chip.bring_some(from, gradients.out, shape.queries - first, to_values);
                 bring_numbers(flow.numbers(place), lse, delta, group, shape, first, config);
             }
-            if comptime!(!double) {
-                cp_async_wait();
-                sync_cube();
-            }
-            let place = if comptime!(double) { nth % 2usize } else { 0usize.runtime() };
+            let place = nth % STAGES;
             let (q_chip, d_chip) = flow.stage(place);
             let (numbers, col) = (flow.numbers(place), first_column(now, config) as u32);
             if is_open(now) {
@@ -181,8 +166,8 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
     }
 
     let elements = comptime!(config.elements);
-    store16(&d_keys, 0usize, key_units, k_chip, 0u32, plane, scale, scale, true, elements);
-    store16(&d_values, 0usize, value_units, v_chip, 0u32, plane, 1.0f32, 1.0f32, true, elements);
+    store16(&d_keys, 0usize, key_columns, k_chip, 0u32, plane, scale, scale, true, elements);
+    store16(&d_values, 0usize, value_columns, v_chip, 0u32, plane, 1.0f32, 1.0f32, true, elements);
     sync_cube();
     let to = row_address_mut::<F, W>(d_k, gradients.k, owner, owner.kv_head, first_row, config);
     k_chip.take_some(to, gradients.k, existing, to_keys);
@@ -247,23 +232,24 @@ impl Rows16 {
     ) {
         let elements = comptime!(config.elements);
         let in_product = delta_in_product::<V>();
-        let key_units = comptime!(config.key_units());
-        let value_units = comptime!(config.value_units());
-        #[unroll]
+        let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+        let key_columns = comptime!(config.key_columns());
+        let value_columns = comptime!(config.value_columns());
+        #[unroll(config.unrolls())]
         for query_block in 0..comptime!(config.block / ROWS) {
             let k = k_rows.operand();
             let v = v_rows.operand();
-            let at = comptime!(query_block as u32).runtime();
+            let at = query_block as u32;
             let q = rows16(q_chip, 0u32, at, key_units, false, true);
             let d_out = rows16(d_chip, 0u32, at, value_units, false, true);
             let mut weights = empty_operand(elements);
             let mut d_scores = empty_operand(elements);
             #[unroll]
             for part in 0..2usize {
-                let first = comptime!((query_block * ROWS + part * COLS) as u32);
-                let lse = load_shared_pair(numbers + (lane_col() + first) * 4);
-                let after = comptime!(config.block as u32 + first);
-                let delta = load_shared_pair(numbers + (lane_col() + after) * 4);
+                let first = at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
+                let number = numbers + (lane_col() + first) * 4;
+                let lse = load_shared_pair(number);
+                let delta = load_shared_pair(number + comptime!(4 * config.block as u32));
                 let raw = dot(&k, &q, part, F4::new(0.0f32), elements);
                 let (a, b) = (-delta.extract(0usize), -delta.extract(1usize));
                 let start = if comptime!(in_product) { cells(a, b, a, b) } else { F4::new(0.0f32) };
@@ -281,10 +267,10 @@ impl Rows16 {
                 push_result(&mut weights, p, elements);
                 push_result(&mut d_scores, d_s, elements);
             }
-            let d_transposed = rows16(d_chip, 0u32, at, value_units, true, true);
-            add_product(d_values, 0usize, &weights, &d_transposed, elements);
-            let q_transposed = rows16(q_chip, 0u32, at, key_units, true, true);
-            add_product(d_keys, 0usize, &d_scores, &q_transposed, elements);
+            let d_transposed = rows16(d_chip, 0u32, at, value_columns, true, true);
+            add_to_many(d_values, &weights, &d_transposed, elements);
+            let q_transposed = rows16(q_chip, 0u32, at, key_columns, true, true);
+            add_to_many(d_keys, &d_scores, &q_transposed, elements);
         }
     }
 

@@ -9,17 +9,17 @@ use super::block_list::ListLayout;
 use super::stream::{
     Flow, Own, Stream, bring_keys, delta_in_product, first_column, is_open, staged,
 };
-use super::{StreamConfig, row_address, row_address_mut};
+use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::weight_of;
 use crate::algorithms::scores::{Cell, slope};
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
-    store16, zeros,
+    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
 };
 use crate::tile::math::round_results_to;
+use crate::tile::operand::{empty_operand, push_result, rows16};
 use crate::tile::ptx::{F4, cp_async_wait, shared_address};
 
 /// One cube for some neighbouring queries of one head. Needs `Δ`.
@@ -51,19 +51,20 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
     let row_block = row_blocks - 1 - CUBE_POS % row_blocks;
     let first_row = row_block * rows;
     let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let (key_columns, value_columns) = comptime!((config.key_columns(), config.value_columns()));
 
     let memory =
         Shared::<[u32]>::new_aligned_slice(comptime!(config.backward_bytes() / 4), 128usize);
     let start = shared_address::<u32>(memory.as_ptr());
-    let q_shape = comptime!(config.chip(rows, key_units));
-    let d_shape = comptime!(config.chip(rows, value_units));
+    let q_shape = comptime!(config.chip(rows, key_columns));
+    let d_shape = comptime!(config.chip(rows, value_columns));
     let d_start = start + comptime!(q_shape.bytes() as u32);
     let q_chip = Chip { start, zeros: start, shape: q_shape };
     let d_chip = Chip { start: d_start, zeros: start, shape: d_shape };
     let flow = Flow {
         start: d_start + comptime!(d_shape.bytes() as u32),
-        first: comptime!(config.chip(config.block, key_units)),
-        second: comptime!(config.chip(config.block, value_units)),
+        first: comptime!(config.chip(config.block, key_columns)),
+        second: comptime!(config.chip(config.block, value_columns)),
         extra: 0usize,
     };
 
@@ -88,46 +89,31 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
         upper_delta: delta[group.first_row + min(row as usize, shape.queries - 1)],
         lower_delta: delta[group.first_row + min(row as usize + 8, shape.queries - 1)],
     };
-    let mut sums = zeros(key_units);
+    let mut sums = zeros(key_columns);
     cp_async_wait();
     sync_cube();
-    let holds = comptime!(config.holds(key_units, key_units + value_units));
+    let holds = comptime!(config.holds(key_columns, key_units + value_units));
     let q_rows = Own::new(q_chip, plane, key_units, holds);
     let d_rows = Own::new(d_chip, plane, value_units, holds);
 
-    let double = comptime!(config.stages() == 2);
     let mut passing = 0u32.runtime();
     if stream.count > 0 {
         passing = stream.at(0usize, lists, config);
-        if comptime!(double) {
-            let first = first_column(passing, config);
-            bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
-        }
+        let first = first_column(passing, config);
+        bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
     }
     let mut nth = 0usize;
     while nth < stream.count {
         let now = passing;
-        if comptime!(double) {
-            cp_async_wait();
-        }
+        cp_async_wait();
         sync_cube();
         if nth + 1 < stream.count {
+            // The next block starts on its way.
             passing = stream.at(nth + 1, lists, config);
-        }
-        // With two stages the next block starts on its way, with one this one.
-        let (brings, first, place) = if comptime!(double) {
-            (nth + 1 < stream.count, first_column(passing, config), (nth + 1) % 2usize)
-        } else {
-            (true.runtime(), first_column(now, config), 0usize.runtime())
-        };
-        if brings {
+            let (first, place) = (first_column(passing, config), (nth + 1) % STAGES);
             bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
         }
-        if comptime!(!double) {
-            sync_cube();
-        }
-        let place = if comptime!(double) { nth % 2usize } else { 0usize.runtime() };
-        let (k_chip, v_chip) = flow.stage(place);
+        let (k_chip, v_chip) = flow.stage(nth % STAGES);
         let col = first_column(now, config) as u32;
         if is_open(now) {
             rows_of.add_keys::<V>(
@@ -141,7 +127,7 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
         nth += 1;
     }
 
-    store16(&sums, 0usize, key_units, q_chip, 0u32, plane, scale, scale, true, config.elements);
+    store16(&sums, 0usize, key_columns, q_chip, 0u32, plane, scale, scale, true, config.elements);
     sync_cube();
     let to = row_address_mut::<F, W>(d_q, gradients.q, group, group.head, first_row, config);
     q_chip.take_some(to, gradients.q, existing, to_keys);
@@ -186,13 +172,13 @@ impl Rows16 {
     ) {
         let elements = comptime!(config.elements);
         let in_product = delta_in_product::<V>();
-        let key_units = comptime!(config.key_units());
-        let value_units = comptime!(config.value_units());
-        #[unroll]
+        let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+        let key_columns = comptime!(config.key_columns());
+        #[unroll(config.unrolls())]
         for key_block in 0..comptime!(config.block / ROWS) {
             let q = q_rows.operand();
             let d_out = d_rows.operand();
-            let at = comptime!(key_block as u32).runtime();
+            let at = key_block as u32;
             let k = rows16(k_chip, 0u32, at, key_units, false, true);
             let v = rows16(v_chip, 0u32, at, value_units, false, true);
             let mut d_scores = empty_operand(elements);
@@ -202,12 +188,12 @@ impl Rows16 {
                 let (a, b) = (-self.upper_delta, -self.lower_delta);
                 let start = if comptime!(in_product) { cells(a, a, b, b) } else { F4::new(0.0f32) };
                 let d_weight = dot(&d_out, &v, part, start, elements);
-                let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
+                let first = col + at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
                 let d_s = self.gradient::<V>(raw, d_weight, first, params, open, config);
                 push_result(&mut d_scores, d_s, elements);
             }
-            let k_transposed = rows16(k_chip, 0u32, at, key_units, true, true);
-            add_product(sums, 0usize, &d_scores, &k_transposed, elements);
+            let k_transposed = rows16(k_chip, 0u32, at, key_columns, true, true);
+            add_to_many(sums, &d_scores, &k_transposed, elements);
         }
     }
 

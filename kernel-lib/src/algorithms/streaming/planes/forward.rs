@@ -7,17 +7,17 @@ use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
 use super::stream::{Flow, Own, Stream, bring_keys, first_column, is_open, staged};
-use super::{StreamConfig, row_address, row_address_mut};
+use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::{normaliser_of, quad_max, quad_sum, weights_of};
 use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
 use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, empty_operand, lane_col, lane_row, push_result, rows16,
-    store16, zeros,
+    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
 };
 use crate::tile::math::round_results_to;
+use crate::tile::operand::{empty_operand, push_result, rows16};
 use crate::tile::ptx::{F4, cp_async_wait, ex2, lg2, shared_address};
 
 /// One cube for some neighbouring queries of one head.
@@ -45,7 +45,8 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     // The last queries meet the most keys under a causal mask: they start first.
     let row_block = row_blocks - 1 - CUBE_POS % row_blocks;
     let first_row = row_block * rows;
-    let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let key_units = comptime!(config.key_units());
+    let (key_columns, value_columns) = comptime!((config.key_columns(), config.value_columns()));
 
     let memory =
         Shared::<[u32]>::new_aligned_slice(comptime!(config.forward_bytes() / 4), 128usize);
@@ -54,8 +55,8 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     let q_chip = Chip { start, zeros: start, shape: own };
     let flow = Flow {
         start: start + comptime!(own.bytes() as u32),
-        first: comptime!(config.chip(config.block, key_units)),
-        second: comptime!(config.chip(config.block, value_units)),
+        first: comptime!(config.chip(config.block, key_columns)),
+        second: comptime!(config.chip(config.block, value_columns)),
         extra: 0usize,
     };
 
@@ -83,45 +84,30 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
         rows_of.upper_sum = select(lane_col() == 0, 1.0f32, 0.0f32);
         rows_of.lower_sum = rows_of.upper_sum;
     }
-    let mut sums = zeros(value_units);
+    let mut sums = zeros(value_columns);
     cp_async_wait();
     sync_cube();
-    let holds = comptime!(config.holds(value_units, key_units));
+    let holds = comptime!(config.holds(value_columns, key_units));
     let q_rows = Own::new(q_chip, UNIT_POS / 32, key_units, holds);
 
-    let double = comptime!(config.stages() == 2);
     let mut passing = 0u32.runtime();
     if stream.count > 0 {
         passing = stream.at(0usize, lists, config);
-        if comptime!(double) {
-            let first = first_column(passing, config);
-            bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
-        }
+        let first = first_column(passing, config);
+        bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
     }
     let mut nth = 0usize;
     while nth < stream.count {
         let now = passing;
-        if comptime!(double) {
-            cp_async_wait();
-        }
+        cp_async_wait();
         sync_cube();
         if nth + 1 < stream.count {
+            // The next block starts on its way.
             passing = stream.at(nth + 1, lists, config);
-        }
-        // With two stages the next block starts on its way, with one this one.
-        let (brings, first, place) = if comptime!(double) {
-            (nth + 1 < stream.count, first_column(passing, config), (nth + 1) % 2usize)
-        } else {
-            (true.runtime(), first_column(now, config), 0usize.runtime())
-        };
-        if brings {
+            let (first, place) = (first_column(passing, config), (nth + 1) % STAGES);
             bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
         }
-        if comptime!(!double) {
-            sync_cube();
-        }
-        let place = if comptime!(double) { nth % 2usize } else { 0usize.runtime() };
-        let (k_chip, v_chip) = flow.stage(place);
+        let (k_chip, v_chip) = flow.stage(nth % STAGES);
         let col = first_column(now, config) as u32;
         if is_open(now) {
             rows_of.attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, &params, true, config);
@@ -142,7 +128,7 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     store16(
         &sums,
         0usize,
-        value_units,
+        value_columns,
         q_chip,
         0u32,
         UNIT_POS / 32,
@@ -197,7 +183,7 @@ impl Rows16 {
     ) {
         let elements = comptime!(config.elements);
         let key_units = comptime!(config.key_units());
-        let value_units = comptime!(config.value_units());
+        let value_columns = comptime!(config.value_columns());
         let key_blocks = comptime!(config.block / ROWS);
         let q = q_rows.operand();
         let mut scores = Sequence::<F4>::new();
@@ -233,9 +219,9 @@ impl Rows16 {
             self.upper_sum *= upper_shrink;
             self.lower_sum *= lower_shrink;
             #[unroll]
-            for unit in 0..value_units {
-                let x = sums[unit];
-                sums[unit] = cells(
+            for column in 0..value_columns {
+                let x = sums[column];
+                sums[column] = cells(
                     x.extract(0usize) * upper_shrink,
                     x.extract(1usize) * upper_shrink,
                     x.extract(2usize) * lower_shrink,
@@ -256,8 +242,8 @@ impl Rows16 {
                 push_result(&mut weights, self.weighed::<V>(p, first, params), elements);
             }
             let at = comptime!(key_block as u32).runtime();
-            let values = rows16(v_chip, 0u32, at, value_units, true, true);
-            add_product(sums, 0usize, &weights, &values, elements);
+            let values = rows16(v_chip, 0u32, at, value_columns, true, true);
+            add_to_many(sums, &weights, &values, elements);
         }
     }
 

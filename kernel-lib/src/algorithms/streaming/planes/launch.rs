@@ -35,7 +35,8 @@ impl Lists {
 
 impl Call<'_> {
     fn stream_config(&self, others: &[&Strided]) -> StreamConfig {
-        self.plan.stream_config(&self.problem, self.vector(others), self.scale > 0.0)
+        let (width, positive) = (self.vector(others), self.scale > 0.0);
+        self.plan.stream_config(&self.problem, width, positive, self.precision)
     }
 
     /// The blocks that the mask leaves, for blocks of queries or, transposed, of keys. Without a

@@ -15,9 +15,9 @@ mod stream;
 use cubecl::prelude::*;
 
 use crate::algorithms::Group;
-use crate::tile::chip::{Arrangement, ChipShape, Transfer, UNIT_LEN};
-use crate::tile::fragment::ROWS;
-use crate::tile::half::Elements;
+use crate::tile::chip::{Arrangement, ChipShape, Transfer, UNIT_BYTES};
+use crate::tile::elements::Elements;
+use crate::tile::fragment::{COLS, ROWS};
 use crate::tile::ptx::{global_address, global_address_mut};
 use crate::tile::rows::Layout;
 
@@ -44,31 +44,37 @@ pub struct StreamConfig {
     pub positive_scale: bool,
 }
 
+/// Blocks that are on chip at a time: while one is used, the next is on its way.
+pub(super) const STAGES: usize = 2;
 /// Registers that sums and a plane's own rows may take together for the rows to stay in them.
 const HELD_REGISTERS: usize = 128;
-/// The same where operands have three terms, of which products are taken in turn.
+/// The same where operands have two terms.
 const HELD_REGISTERS_SINGLE: usize = 96;
 
 impl StreamConfig {
     /// Units of a row of a query or key.
     pub fn key_units(&self) -> usize {
-        self.head_dim.div_ceil(UNIT_LEN)
+        (self.head_dim * self.elements.bytes()).div_ceil(UNIT_BYTES)
     }
 
     /// Units of a row of a value.
     pub fn value_units(&self) -> usize {
-        self.value_dim.div_ceil(UNIT_LEN)
+        (self.value_dim * self.elements.bytes()).div_ceil(UNIT_BYTES)
+    }
+
+    /// Results, eight columns wide, side by side in a row of a query or key.
+    pub fn key_columns(&self) -> usize {
+        self.head_dim.div_ceil(COLS)
+    }
+
+    /// Results side by side in a row of a value.
+    pub fn value_columns(&self) -> usize {
+        self.value_dim.div_ceil(COLS)
     }
 
     /// Rows that a cube owns.
     pub fn rows(&self) -> usize {
         ROWS * self.planes
-    }
-
-    /// Blocks that are on chip at a time: while one is used, the next is on its way. An `f32` is
-    /// taken apart on its way, which cannot be left to the copy engine.
-    pub fn stages(&self) -> usize {
-        if self.elements == Elements::Single { 1 } else { 2 }
     }
 
     /// Whether scores are multiplied by the scale before anything else happens to them, rather
@@ -77,37 +83,43 @@ impl StreamConfig {
         self.score || !self.positive_scale
     }
 
-    /// Whether a plane's own rows, `own` units of them, stay in registers beside sums of `sums`
-    /// units.
+    /// Whether the backward pass's loop over the sixteens of a block is unrolled. The text of three
+    /// products would be too long.
+    pub(super) fn unrolls(&self) -> bool {
+        !self.elements.is_single()
+    }
+
+    /// Whether a plane's own rows, `own` units of them, stay in registers beside so many `sums`.
     pub(super) fn holds(&self, sums: usize, own: usize) -> bool {
         let available = match self.elements {
             Elements::Half(_) => HELD_REGISTERS,
-            Elements::Single => HELD_REGISTERS_SINGLE,
+            Elements::Single(_) => HELD_REGISTERS_SINGLE,
         };
         4 * sums + 2 * own * self.elements.terms() <= available
     }
 
-    /// So many rows of so many units on chip.
-    pub fn chip(&self, rows: usize, units: usize) -> ChipShape {
-        let terms = self.elements.terms();
-        ChipShape { rows, units, heads: 1, terms, arrangement: Arrangement::SideBySide }
+    /// Rows of so many results on chip.
+    pub fn chip(&self, rows: usize, columns: usize) -> ChipShape {
+        let (elements, arrangement) = (self.elements, Arrangement::SideBySide);
+        let units = columns * COLS * elements.bytes() / UNIT_BYTES;
+        ChipShape { rows, units, heads: 1, elements, arrangement }
     }
 
     /// Rows of a query or key and of a value, of which one may take the other's place.
     pub fn wider(&self) -> usize {
-        self.key_units().max(self.value_units())
+        self.key_columns().max(self.value_columns())
     }
 
     /// The two matrices that flow past, at one stage.
     fn stage_bytes(&self) -> usize {
-        let chips =
-            [self.key_units(), self.value_units()].map(|units| self.chip(self.block, units));
+        let chips = [self.key_columns(), self.value_columns()]
+            .map(|columns| self.chip(self.block, columns));
         chips.iter().map(ChipShape::bytes).sum()
     }
 
     /// Shared memory of the forward pass.
     pub fn forward_bytes(&self) -> usize {
-        self.chip(self.rows(), self.wider()).bytes() + self.stages() * self.stage_bytes()
+        self.chip(self.rows(), self.wider()).bytes() + STAGES * self.stage_bytes()
     }
 
     /// Numbers on chip that go with a block of queries: a log-sum-exp and a `Δ` for each.
@@ -117,9 +129,9 @@ impl StreamConfig {
 
     /// Shared memory of the backward pass, the larger of its two kernels.
     pub fn backward_bytes(&self) -> usize {
-        let own = [self.key_units(), self.value_units()].map(|units| self.chip(self.rows(), units));
+        let own = [self.key_columns(), self.value_columns()].map(|n| self.chip(self.rows(), n));
         let own: usize = own.iter().map(ChipShape::bytes).sum();
-        own + self.stages() * (self.stage_bytes() + self.query_numbers())
+        own + STAGES * (self.stage_bytes() + self.query_numbers())
     }
 
     pub(super) fn transfer(&self, dim: usize) -> Transfer {

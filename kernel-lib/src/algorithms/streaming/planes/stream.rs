@@ -8,7 +8,7 @@ use crate::algorithms::scores::{Cell, modified};
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, ChipShape};
-use crate::tile::fragment::rows16;
+use crate::tile::operand::rows16;
 
 /// The blocks of columns that a block of rows meets.
 #[derive(CubeType, Clone, Copy)]
