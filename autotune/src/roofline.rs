@@ -12,7 +12,8 @@ use tilewright::{DType, Device, Problem};
 use crate::bandwidth::copy_bandwidth;
 use crate::timing::{Summary, Timer, TimingError};
 
-/// Products of bf16 numbers that make one of `f32` numbers on tensor cores.
+/// Products of bf16 numbers that take as long as one of `f32` numbers on tensor cores: that is three
+/// of tf32 numbers, of which they do half as many in a cycle.
 const PRODUCTS_OF_F32: f64 = 6.0;
 
 /// What a device reaches.
@@ -164,7 +165,7 @@ mod tests {
         let flops = task.problem.flops() as f64 * 1e6;
         assert!((narrow.nanoseconds(&task.problem) - flops).abs() < 1e-6 * flops);
         assert_eq!(narrow.bound(&task.problem), "arithmetic");
-        // Six products of tensor cores make one of `f32`.
+        // A product of `f32` takes as long as six of 16 bits.
         let tensor = Roofline { tensor_flops: 12e3, ..narrow };
         assert!((tensor.nanoseconds(&task.problem) - flops / 2.0).abs() < 1e-6 * flops);
         assert_eq!(tensor.fraction(&task.problem, flops), Some(0.5));
