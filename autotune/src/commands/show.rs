@@ -23,7 +23,7 @@ Examples:
 pub struct ShowArgs {
     /// A table's file
     pub file: PathBuf,
-    /// Draw the speed-up over the rule's plans as a heat map: a file that ends in .svg or .png
+    /// Draw the speed-up over the rule's plans as a heat map, to a file that ends in .svg
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
     /// As JSON
