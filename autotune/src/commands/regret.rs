@@ -36,8 +36,8 @@ Examples:
   autotune regret --table my.json --problems 5 --seq 8,64 --head-dim 4,16 --groups 16,512 --output r.json
 
 Each problem is measured forward and backward. Lengths, head dimensions (multiples of 4) and groups are
-drawn evenly by their logarithms, in 4, 8 or 16 heads, element types in turns; what moves over 2 GiB is drawn again. A run
-that is cut off goes on with the same command.";
+drawn evenly by their logarithms, in 4, 8 or 16 heads, element types in turns; what moves over 2 GiB is
+drawn again. A run that is cut off goes on with the same command.";
 
 /// Larger problems are drawn again: bytes that must move.
 const LARGEST_GPU: usize = 2 << 30;
