@@ -87,6 +87,8 @@ pub struct Call<'a> {
     pub problem: Problem,
     pub plan: Plan,
     pub scale: f32,
+    /// Kernels must not depend on lengths: see [`AttentionOptions`](crate::AttentionOptions).
+    pub dynamic_lengths: bool,
     pub q: &'a Strided,
     pub k: &'a Strided,
     pub v: &'a Strided,

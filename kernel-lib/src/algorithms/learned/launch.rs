@@ -26,7 +26,7 @@ const PLANES: usize = 4;
 
 /// Queues the gradients of the learned parameters, if there are any.
 pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
-    backward_within(variant, call, gradients, Limits::of(&call.device));
+    backward_within(variant, call, gradients, Limits::of(&call.device, call.dynamic_lengths));
 }
 
 /// The same, so much at a time.
