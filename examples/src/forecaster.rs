@@ -48,7 +48,7 @@ impl Forecaster {
         let k = split(self.keys.forward(tokens));
         let v = series.reshape([batch, 1, seq, 1]).repeat_dim(1, HEADS);
         let (p, seed) = dropout.map_or((0.0, 0), |seed| (0.1, seed));
-        let operator = Attention::learned([&self.bias], move |[bias]| {
+        let operator = Attention::learned([(&self.bias).into()], move |[bias]| {
             seasonal_bias(bias, PERIOD as u32)
                 .and(same_season(3, PERIOD as u32))
                 .and(fading_with_dropout(0.5, p, seed))

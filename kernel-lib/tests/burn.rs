@@ -99,7 +99,7 @@ fn refusal(operator: impl Fn(&Device) -> Attention) -> String {
 fn what_is_refused_names_the_parameter_and_what_to_do() {
     let slopes = |device: &Device| Tensor::<1>::ones([HEADS], device);
     let message = refusal(|device| {
-        Attention::learned([slopes(device).require_grad()], |[slopes]| sloped(slopes))
+        Attention::learned([slopes(device).require_grad().into()], |[slopes]| sloped(slopes))
     });
     assert_eq!(
         message,
@@ -109,12 +109,12 @@ fn what_is_refused_names_the_parameter_and_what_to_do() {
     // Without a gradient it may be read.
     let device = Device::flex();
     let x = Tensor::<4>::ones([1, HEADS, SEQ, 4], &device);
-    let operator = Attention::learned([slopes(&device)], |[slopes]| sloped(slopes));
+    let operator = Attention::learned([slopes(&device).into()], |[slopes]| sloped(slopes));
     assert_eq!(attention(x.clone(), x.clone(), x, &operator).dims(), [1, HEADS, SEQ, 4]);
 
     let message = refusal(|device| {
         let bias = Tensor::<2>::zeros([HEADS, SEQ], device).require_grad();
-        Attention::learned([bias], |[bias]| relative_bias(bias))
+        Attention::learned([bias.into()], |[bias]| relative_bias(bias))
     });
     assert!(
         message.starts_with("attention: relative_bias: bias is [2, 6], but at batch 0, head 0")
@@ -122,7 +122,7 @@ fn what_is_refused_names_the_parameter_and_what_to_do() {
         "{message}"
     );
     let message = refusal(|device| {
-        Attention::learned([Tensor::<5>::zeros([1, 1, 1, 1, 1], device)], |[t]| temperature(t))
+        Attention::learned([Tensor::<5>::zeros([1, 1, 1, 1, 1], device).into()], |[t]| temperature(t))
     });
     assert_eq!(
         message,

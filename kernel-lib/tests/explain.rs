@@ -82,7 +82,7 @@ mod gpu {
             let problem = problem(&variant, pass, 1024, 12);
             let explained = Explanation::for_architecture(Sm::Sm90, &variant, &problem, &options);
             assert_eq!(explained.kernels.as_ref().map(Vec::len), Ok(kernels));
-            let tiles = explained.tiles.expect("it has a mask");
+            let tiles = explained.tiles.clone().expect("it has a mask");
             assert!(tiles.left_out && tiles.heads == 1);
             // 16 by 16 tiles, of which the diagonal and its neighbours are left.
             assert_eq!((tiles.rows, tiles.cols), (64, 64));
@@ -100,7 +100,7 @@ mod gpu {
         let problem = problem(&variant, Pass::Forward, 256, 4);
         let options = AttentionOptions::default();
         let explained = Explanation::for_architecture(Sm::Sm90, &variant, &problem, &options);
-        let tiles = explained.tiles.expect("it has a mask");
+        let tiles = explained.tiles.clone().expect("it has a mask");
         assert_eq!(tiles.heads, 4);
         // Above the diagonal in all four, and far below it in two.
         assert_eq!(tiles.tiles.empty, 4 * 6 + 2 * 3);

@@ -129,9 +129,7 @@ fn download(client: &Client, from: Strided) -> Host {
         DType::F16 => BurnDType::F16,
         DType::Bf16 => BurnDType::BF16,
     };
-    let used = shape.iter().product::<usize>() * from.dtype.bytes();
-    let spare = from.handle.size_in_used() - used as u64;
-    let dense = read(client, from.handle.offset_end(spare), shape, dtype);
+    let dense = read(client, from.handle, shape, dtype);
     let mut axes = [0; 4];
     for (position, d) in order.into_iter().enumerate() {
         axes[d] = position;
@@ -150,8 +148,11 @@ fn read<const D: usize>(
     shape: [usize; D],
     dtype: BurnDType,
 ) -> Host {
+    // Memory comes in whole units of the device's alignment.
+    let used = shape.iter().product::<usize>() * dtype.size();
+    let spare = handle.size_in_used() - used as u64;
     let bytes = client
-        .read_one(handle)
+        .read_one(handle.offset_end(spare))
         .unwrap_or_else(|error| panic!("attention failed on the CPU runtime: {error}"));
     Host::from_data(TensorData::from_bytes(bytes, shape, dtype))
 }

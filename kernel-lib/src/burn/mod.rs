@@ -28,7 +28,7 @@
 //!
 //! impl Biased {
 //!     fn forward(&self, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
-//!         let operator = Attention::learned([&self.bias], |[bias]| relative_bias(bias).and(causal()));
+//!         let operator = Attention::learned([(&self.bias).into()], |[bias]| relative_bias(bias).and(causal()));
 //!         attention(q, k, v, &operator)
 //!     }
 //! }
@@ -77,7 +77,7 @@ impl Attention {
     /// Attention of this variant, scaled by `1 / sqrt(head_dim)`.
     pub fn new(variant: impl Into<AnyVariant>) -> Self {
         let variant = variant.into();
-        Self::learned([] as [Parameter; 0], move |[]| variant.clone())
+        Self::learned([], move |[]| variant.clone())
     }
 
     /// Attention of a variant that reads these tensors; `variant` makes it from their tables, in
@@ -85,7 +85,7 @@ impl Attention {
     /// that it was made with.
     ///
     /// Nothing passes through the host: kernels read a tensor where it lies, or where several are
-    /// put side by side. Tensors of different rank are each given with `into()`:
+    /// put side by side.
     ///
     /// ```
     /// # use burn::tensor::{Device, Tensor};
@@ -100,17 +100,16 @@ impl Attention {
     ///     relative_bias(bias).and(temperature(t))
     /// });
     /// ```
-    pub fn learned<const N: usize, P: Into<Parameter>, V: Into<AnyVariant>>(
-        parameters: [P; N],
+    pub fn learned<const N: usize, V: Into<AnyVariant>>(
+        parameters: [Parameter; N],
         variant: impl Fn([Table; N]) -> V + Send + Sync + 'static,
     ) -> Self {
-        let parameters: Vec<Parameter> = parameters.into_iter().map(Into::into).collect();
         let make = Arc::new(move |tables: Vec<Table>| match <[Table; N]>::try_from(tables) {
             Ok(tables) => variant(tables).into(),
             Err(tables) => unreachable!("{} tables for {N} parameters", tables.len()),
         });
         let operation = Operation::new(make, &parameters, AttentionOptions::default());
-        Self { operation, parameters }
+        Self { operation, parameters: parameters.into() }
     }
 
     /// Scales products of queries and keys by `scale`.

@@ -107,7 +107,10 @@ impl Call<'_> {
         [outer, mut count, inner]: [usize; 3],
         most: usize,
     ) -> (Strided, usize) {
-        while count > most {
+        // What is one number already is copied, so that no length has a kernel that others lack.
+        let mut first = self.dynamic_lengths;
+        while count > most || first {
+            first = false;
             let folded = count.div_ceil(TOGETHER);
             let fewer = self.numbers(outer * folded * inner);
             let (cubes, units) = self.spread(fewer.len());

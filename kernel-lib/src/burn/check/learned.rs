@@ -32,7 +32,7 @@ type Scores = fn(Tensor<4>, &Inputs) -> Tensor<4>;
 const CASES: [(&str, Operator, Scores); 3] = [
     (
         "a relative bias",
-        |inputs| Attention::learned([&inputs.bias], |[bias]| relative_bias(bias)),
+        |inputs| Attention::learned([(&inputs.bias).into()], |[bias]| relative_bias(bias)),
         |scores, inputs| scores + by_distance(inputs),
     ),
     (
