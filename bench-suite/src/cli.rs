@@ -1,4 +1,4 @@
-//! The command line: `bench-suite attention | conformance | kernels | step-time`, and the other programs.
+//! The command line: `bench-suite attention | conformance | explain | kernels | step-time`, and the other programs.
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::attention::{self, AttentionArgs};
 use crate::check_kernels::{self, CheckKernelsArgs};
 use crate::conformance::{self, ConformanceArgs};
+use crate::explain::{self, ExplainArgs};
 use crate::kernels::{self, KernelsArgs};
 
 const EXAMPLES: &str = "\
@@ -14,6 +15,7 @@ Examples:
   bench-suite attention                            every shape
   bench-suite attention --peers --output results/  beside PyTorch's, in one run
   bench-suite attention --shapes B896H16S42D8 --dtype bf16 --plans all --output results/
+  bench-suite explain softcap --param cap=30 --seq 42 --head-dim 8
   bench-suite kernels --output results/            kernels under #[kernel], every tuning
   bench-suite step-time --preset ettm1 --channels 7
   bench-suite autotune run --output table.json     as the program of that name
@@ -37,6 +39,8 @@ pub enum Command {
     CheckKernels(CheckKernelsArgs),
     /// Compare every variant, layout, element type and plan with the f64 reference
     Conformance(ConformanceArgs),
+    /// A variant's function, its derivative, plan, mask and kernels, without a GPU
+    Explain(ExplainArgs),
     /// Device time of whole kernels under `#[kernel]`, beside what memory bandwidth allows
     Kernels(KernelsArgs),
     /// Time of PatchTST's training step
@@ -60,6 +64,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Attention(args) => attention::run(&args),
         Command::CheckKernels(args) => check_kernels::run(&args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Kernels(args) => kernels::run(&args),
         Command::StepTime(args) => {
             patchtst::run(patchtst::Cli { command: patchtst::Command::StepTime(args) })

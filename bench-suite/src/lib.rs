@@ -12,6 +12,7 @@
 //! | [`results`] | rows of measurements, and the files that they are kept in |
 //! | `tables`, [`chart`] | those rows as text, Markdown and SVG |
 //! | [`check_kernels`] | registers and spills of the shipped kernels, without a GPU |
+//! | [`explain`] | a variant's function, derivative, plan and kernels, to read |
 //! | [`kernels`] | device time of whole kernels under `#[kernel]` |
 //! | [`conformance`] | the library's conformance suite, with progress |
 
@@ -20,6 +21,7 @@ pub mod chart;
 pub mod check_kernels;
 pub mod cli;
 pub mod conformance;
+pub mod explain;
 pub mod implementation;
 pub mod kernels;
 pub mod measure;

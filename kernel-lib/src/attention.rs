@@ -5,8 +5,9 @@ use cubecl::server::Handle;
 
 use crate::algorithms::launch;
 use crate::device::Device;
+use crate::explain;
 use crate::language::{AnyVariant, ExampleSizes, LearnedParam, check_tables};
-use crate::table::{self, Answer};
+use crate::table::{self, Answer, Source};
 use crate::tile::elements::Precision;
 use crate::{AttentionError, DType, Pass, Plan, Problem, Strided};
 
@@ -27,6 +28,9 @@ pub struct AttentionOptions {
     pub tf32: bool,
     /// This plan instead of the tuning table's.
     pub plan: Option<Plan>,
+    /// Sequence lengths and batch will change: kernels take them as arguments, so that new ones
+    /// compile nothing. Short sequences of one length are faster without.
+    pub dynamic_lengths: bool,
 }
 
 impl AttentionOptions {
@@ -104,6 +108,7 @@ pub fn attention(
         return Ok(output);
     }
     check_tables(client, &variant, &ExampleSizes::from(&problem))?;
+    explain::if_asked(client, &variant, &problem, options);
     let device = Device::of(client);
     let call = launch::Call {
         target: launch::Target::Device(client),
@@ -112,6 +117,7 @@ pub fn attention(
         plan: choose(&problem, &device, client, options)?,
         scale: scale(&problem, options)?,
         precision: options.precision(),
+        dynamic_lengths: options.dynamic_lengths,
         q,
         k,
         v,
@@ -175,6 +181,7 @@ pub fn attention_backward(
         return Ok(gradients);
     }
     check_tables(client, &variant, &ExampleSizes::from(&problem))?;
+    explain::if_asked(client, &variant, &problem, options);
     let device = Device::of(client);
     let call = launch::Call {
         target: launch::Target::Device(client),
@@ -183,6 +190,7 @@ pub fn attention_backward(
         plan: choose(&problem, &device, client, options)?,
         scale: scale(&problem, options)?,
         precision: options.precision(),
+        dynamic_lengths: options.dynamic_lengths,
         q,
         k,
         v,
@@ -268,14 +276,34 @@ fn choose(
 ) -> Result<Plan, AttentionError> {
     let plan = match options.plan {
         Some(plan) => plan,
-        None => {
-            let Answer { plan, .. } = table::lookup(problem, device, client);
-            plan
-        }
+        None => tuned(problem, device, client, options.dynamic_lengths).plan,
     };
-    plan.check(problem, device)
-        .map_err(|reason| AttentionError::Plan { plan: plan.to_string(), reason })?;
+    let check = || {
+        if options.dynamic_lengths {
+            plan.check_any_length()?;
+        }
+        plan.check(problem, device)
+    };
+    check().map_err(|reason| AttentionError::Plan { plan: plan.to_string(), reason })?;
     Ok(plan)
+}
+
+/// The tuning table's plan: for this very problem, or one for all that differ from it in lengths and
+/// batch.
+pub(crate) fn tuned(
+    problem: &Problem,
+    device: &Device,
+    client: &Client,
+    dynamic_lengths: bool,
+) -> Answer {
+    if !dynamic_lengths {
+        return table::lookup(problem, device, client);
+    }
+    let answer = table::lookup(&problem.of_any_length(), device, client);
+    if answer.plan.check_any_length().is_ok() {
+        return answer;
+    }
+    Answer { plan: Plan::for_any_length(problem, device), source: Source::Rule }
 }
 
 fn scale(problem: &Problem, options: &AttentionOptions) -> Result<f32, AttentionError> {

@@ -33,6 +33,7 @@
 //!
 //! | room | what is there |
 //! |---|---|
+//! | [`guide`] | chapters, with code that is tested |
 //! | [`attention`], [`attention_backward`] | the operators, on device tensors with any strides |
 //! | [`variants`] | the library of variants; each file shows how one is written |
 //! | [`functions`] | what variants call, such as `sigmoid` |
@@ -40,6 +41,7 @@
 //! | [`program`], [`programs`] | whole kernels under `#[kernel]`: their vocabulary, and three of them |
 //! | [`Plan`], [`table`] | how a problem is run, and how the choice is made |
 //! | [`reference`](mod@reference), [`conformance`] | the `f64` oracle, and the suite that compares everything with it |
+//! | [`explain`], [`Compilations`] | what a call computes and how it runs, to read; what is compiled anew |
 //! | [`picture`] | pictures of masks and biases, and how many blocks a mask leaves |
 //! | `cuda_source` (feature `cuda`) | the CUDA C++ of a call's kernels, without a GPU |
 //! | `burn` (feature) | a differentiable operator for Burn |
@@ -56,13 +58,16 @@ mod algorithms;
 mod attention;
 #[cfg(feature = "burn")]
 pub mod burn;
+mod compilations;
 pub mod conformance;
 #[cfg(feature = "cuda")]
 pub mod cuda_source;
 mod device;
 mod dtype;
 mod error;
+pub mod explain;
 pub mod functions;
+pub mod guide;
 pub mod language;
 pub mod picture;
 mod plan;
@@ -80,6 +85,7 @@ pub use attention::{
     AttentionGradients, AttentionOptions, AttentionOutput, LearnedGradient, MAX_HEAD_DIM,
     attention, attention_backward, problem,
 };
+pub use compilations::Compilations;
 pub use device::{Device, DeviceError, DeviceKind, check_cuda_compiler, open_device};
 pub use dtype::DType;
 pub use error::{AttentionError, PlanRefusal};

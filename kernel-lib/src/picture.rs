@@ -10,6 +10,7 @@
 
 use core::fmt;
 use core::fmt::Write as _;
+use core::ops::AddAssign;
 
 use crate::language::{AnyVariant, Position};
 
@@ -178,11 +179,21 @@ impl MaskBlocks {
     /// Of a head of the first sequence, in blocks of `block` by `block`; those at the edges may be
     /// smaller.
     pub fn of(variant: &AnyVariant, head: u32, queries: usize, keys: usize, block: usize) -> Self {
-        let (mut blocks, block) = (Self::default(), block.max(1));
-        for first_query in (0..queries).step_by(block) {
-            for first_key in (0..keys).step_by(block) {
-                let rows = first_query..queries.min(first_query + block);
-                let cols = first_key..keys.min(first_key + block);
+        Self::of_tiles(variant, head, [queries, keys], [block, block])
+    }
+
+    /// The same of `[queries, keys]` in blocks of `[rows, cols]`.
+    pub fn of_tiles(
+        variant: &AnyVariant,
+        head: u32,
+        [queries, keys]: [usize; 2],
+        tile: [usize; 2],
+    ) -> Self {
+        let (mut blocks, [height, width]) = (Self::default(), tile.map(|size| size.max(1)));
+        for first_query in (0..queries).step_by(height) {
+            for first_key in (0..keys).step_by(width) {
+                let rows = first_query..queries.min(first_query + height);
+                let cols = first_key..keys.min(first_key + width);
                 let cells = rows.len() * cols.len();
                 let kept = rows
                     .flat_map(|query| cols.clone().map(move |key| [query, key, queries, keys]))
@@ -204,5 +215,13 @@ impl MaskBlocks {
     /// The share of blocks that are empty, between 0 and 1.
     pub fn share_empty(&self) -> f64 {
         self.empty as f64 / (self.empty + self.partial + self.full).max(1) as f64
+    }
+}
+
+impl AddAssign for MaskBlocks {
+    fn add_assign(&mut self, other: Self) {
+        self.empty += other.empty;
+        self.partial += other.partial;
+        self.full += other.full;
     }
 }

@@ -104,6 +104,13 @@ impl fmt::Display for VariantClass {
 }
 
 impl Problem {
+    /// What stands for every problem that differs from this one in lengths and batch alone: one of
+    /// long sequences.
+    pub(crate) fn of_any_length(&self) -> Problem {
+        const LONG: usize = 4096;
+        Problem { batch: 1, seq_q: LONG, seq_k: LONG, ..*self }
+    }
+
     /// (batch, head) pairs.
     pub fn groups(&self) -> usize {
         self.batch * self.heads

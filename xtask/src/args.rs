@@ -3,8 +3,21 @@
 use std::path::PathBuf;
 
 /// Every command, in the order in which help lists them.
-pub const COMMANDS: [&str; 8] =
-    ["train", "test", "lint", "check-kernels", "doctor", "bundle", "setup", "help"];
+pub const COMMANDS: [&str; 10] = [
+    "train",
+    "test",
+    "examples",
+    "lint",
+    "check-kernels",
+    "explain",
+    "doctor",
+    "bundle",
+    "setup",
+    "help",
+];
+
+/// Commands whose program takes arguments, after `--`.
+const TAKE_ARGUMENTS: [&str; 4] = ["train", "test", "check-kernels", "explain"];
 
 #[derive(Debug, PartialEq)]
 pub struct Invocation {
@@ -21,6 +34,8 @@ pub enum Command {
     Test { filter: Option<String>, arguments: Vec<String> },
     Lint,
     CheckKernels { arguments: Vec<String> },
+    Explain { arguments: Vec<String> },
+    Examples,
     Doctor { strict: bool },
     Bundle { output: Option<PathBuf> },
 }
@@ -92,7 +107,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
                 checks.extend([flag, value]);
             }
             _ if flag.starts_with('-') => return Err(unknown_option(&name, &argument)),
-            _ if matches!(name.as_str(), "test" | "help") && positional.is_none() => {
+            _ if matches!(name.as_str(), "test" | "explain" | "help") && positional.is_none() => {
                 positional = Some(argument);
             }
             _ if name == "train" => return Err(unknown_option(&name, &argument)),
@@ -104,7 +119,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
             }
         }
     }
-    if !passed.is_empty() && !matches!(name.as_str(), "train" | "test" | "check-kernels") {
+    if !passed.is_empty() && !TAKE_ARGUMENTS.contains(&name.as_str()) {
         return Err(format!("`{name}` runs no program that could take arguments after `--`"));
     }
 
@@ -117,6 +132,8 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
             checks.extend(passed);
             Command::CheckKernels { arguments: checks }
         }
+        "explain" => Command::Explain { arguments: positional.into_iter().chain(passed).collect() },
+        "examples" => Command::Examples,
         "doctor" => Command::Doctor { strict },
         "bundle" => Command::Bundle { output },
         "setup" => Command::Setup,
@@ -161,6 +178,10 @@ fn unknown_option(command: &str, argument: &str) -> String {
         "test" => format!(
             "`test` does not know `{argument}`; what is meant for the test programs comes after \
              `--`: `cargo xtask test -- {argument}`"
+        ),
+        "explain" => format!(
+            "`explain` does not know `{argument}`; what is meant for bench-suite comes after `--`: \
+             `cargo xtask explain softcap -- {argument}`"
         ),
         "check-kernels" => format!(
             "`check-kernels` does not know `{argument}`; see `cargo xtask help check-kernels`; what \
@@ -276,6 +297,20 @@ mod tests {
         let error = parse_line("check-kernels --jobs 1").unwrap_err();
         assert!(error.contains("-- --jobs"), "{error}");
         assert!(parse_line("lint --quick").is_err());
+    }
+
+    #[test]
+    fn what_is_explained_is_passed_on() {
+        let arguments = |line: &str| match command(line) {
+            Command::Explain { arguments } => arguments.join(" "),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(arguments("explain softcap -- --seq 42"), "softcap --seq 42");
+        assert_eq!(arguments("explain"), "");
+        let error = parse_line("explain softcap --seq 42").unwrap_err();
+        assert!(error.contains("explain softcap -- --seq"), "{error}");
+        assert_eq!(command("examples"), Command::Examples);
+        assert!(parse_line("examples all").is_err());
     }
 
     #[test]

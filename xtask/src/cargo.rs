@@ -65,9 +65,30 @@ fn test_command(runner: &shell::Runner, filter: Option<&str>, arguments: &[Strin
     command
 }
 
+/// The manifest of the crate outside the workspace.
+const EXAMPLES: [&str; 2] = ["--manifest-path", "examples/Cargo.toml"];
+
+/// The tests of the crate outside the workspace, built beside the workspace's.
+pub fn test_examples(workspace: &Workspace, runner: &shell::Runner) -> Result<ExitCode> {
+    announce_first_build(workspace);
+    let mut command = outside(workspace, runner);
+    runner.become_program(command.args(["test", "--release", "--locked"]).args(EXAMPLES))
+}
+
+/// Cargo for a crate outside the workspace, in the workspace's target folder.
+fn outside(workspace: &Workspace, runner: &shell::Runner) -> Command {
+    let mut command = cargo(runner);
+    command.env("CARGO_TARGET_DIR", workspace.target());
+    command
+}
+
 /// Whether all sources are formatted.
 pub fn format_check(runner: &shell::Runner) -> Result<bool> {
-    let formatted = runner.status(cargo(runner).args(["fmt", "--all", "--check"]))?.success();
+    let check = |manifest: &[&str]| {
+        let mut command = cargo(runner);
+        runner.status(command.args(["fmt", "--all", "--check"]).args(manifest))
+    };
+    let formatted = check(&[])?.success() & check(&EXAMPLES)?.success();
     if !formatted {
         eprintln!("xtask: `cargo fmt --all` repairs the formatting");
     }

@@ -8,8 +8,10 @@ Usage: cargo xtask <COMMAND> [OPTIONS]
 Commands:
   train          Build `patchtst` and train PatchTST, by default on a built-in synthetic series
   test           Run every test that needs no GPU
+  examples       Test the crate in examples/, which lies outside the workspace
   lint           Check formatting, then run clippy with warnings as errors
   check-kernels  Compile every shipped GPU kernel without a GPU; fail where one spills registers
+  explain        Show a variant's function, its derivative, plan, mask, kernels and registers
   doctor         Say what this machine has, what it lacks, and which device training would use
   bundle         Make one archive of the binaries for a machine without a Rust toolchain
   setup          Only prepare LLVM, as every command that builds does when it is missing
@@ -26,6 +28,7 @@ Examples:
   cargo xtask train
   cargo xtask test softcap
   cargo xtask check-kernels --quick
+  cargo xtask explain softcap
 
 Start with `cargo xtask doctor` if something does not work.
 ";
@@ -57,6 +60,29 @@ Examples:
   cargo xtask test
   cargo xtask test softcap
   cargo xtask test softcap -- --nocapture
+";
+
+const EXAMPLES: &str = "\
+Tests the crate in examples/: variants and a kernel of somebody who uses this library, in a workspace
+of their own. It is built into the same target folder, with the same features and profile, so that
+Burn and CubeCL are not compiled again.
+
+Usage: cargo xtask examples [OPTIONS]
+";
+
+const EXPLAIN: &str = "\
+Shows what an attention call computes and how it runs: the variant's function, the derivative that
+was derived, the plan and where it comes from, what the mask leaves of its tiles, the kernels, and
+their registers and spills. Needs no GPU; CUDA's compilers come as with `check-kernels`.
+
+Usage: cargo xtask explain [VARIANT] [OPTIONS] [-- ARGUMENTS OF `bench-suite explain`]
+
+Without a variant it lists all of them.
+
+Examples:
+  cargo xtask explain
+  cargo xtask explain softcap -- --param cap=30 --seq 42 --head-dim 8
+  cargo xtask explain sliding_window -- --seq 3136 --dtype bf16 --source
 ";
 
 const LINT: &str = "\
@@ -134,8 +160,10 @@ pub fn text(topic: Option<&str>) -> &'static str {
     match topic {
         Some("train") => TRAIN,
         Some("test") => TEST,
+        Some("examples") => EXAMPLES,
         Some("lint") => LINT,
         Some("check-kernels") => CHECK_KERNELS,
+        Some("explain") => EXPLAIN,
         Some("doctor") => DOCTOR,
         Some("bundle") => BUNDLE,
         Some("setup") => SETUP,

@@ -61,6 +61,10 @@ fn run(invocation: &args::Invocation) -> Result<ExitCode> {
             prepare()?;
             cargo::test(&workspace, &runner, filter.as_deref(), arguments)
         }
+        Command::Examples => {
+            prepare()?;
+            cargo::test_examples(&workspace, &runner)
+        }
         Command::Lint => {
             // Formatting needs no build, so its complaint comes first.
             let formatted = cargo::format_check(&runner)?;
@@ -71,6 +75,10 @@ fn run(invocation: &args::Invocation) -> Result<ExitCode> {
         Command::CheckKernels { arguments } => {
             prepare()?;
             check_kernels::run(&workspace, &runner, arguments)
+        }
+        Command::Explain { arguments } => {
+            prepare()?;
+            check_kernels::explain(&workspace, &runner, arguments)
         }
         Command::Doctor { strict } => Ok(doctor::run(&workspace, *strict)),
         Command::Bundle { output } => {

@@ -12,7 +12,7 @@
 //! | `report` | the table, JSON, and what to do about a failure |
 
 mod checker;
-mod compiler;
+pub(crate) mod compiler;
 mod found;
 mod known;
 mod nvrtc;
@@ -20,7 +20,7 @@ mod programs;
 mod ptxas;
 mod report;
 mod selection;
-mod toolkit;
+pub(crate) mod toolkit;
 
 use std::path::PathBuf;
 use std::thread;

@@ -90,6 +90,8 @@ pub struct Call<'a> {
     pub scale: f32,
     /// Of products of `f32`.
     pub precision: Precision,
+    /// Kernels must not depend on lengths: see [`AttentionOptions`](crate::AttentionOptions).
+    pub dynamic_lengths: bool,
     pub q: &'a Strided,
     pub k: &'a Strided,
     pub v: &'a Strided,

@@ -5,19 +5,30 @@ use std::sync::OnceLock;
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType as BurnDType, TensorData};
+use cubecl::CubeElement as _;
 use cubecl::client::Client;
+use cubecl::server::Handle;
 
 use super::extension::{AttentionBackend, NO_SCORES};
-use super::{Attention, refused};
-use crate::{AttentionOutput, DType, Strided, attention, attention_backward};
+use super::parameters::Bound;
+use super::{Operation, refused};
+use crate::language::Table;
+use crate::{AttentionOutput, DType, LearnedGradient, Strided, attention, attention_backward};
 
 type Host = FloatTensor<Flex>;
 
 impl AttentionBackend for Flex {
-    fn attention_forward(q: Host, k: Host, v: Host, call: Attention) -> (Host, Host, Host) {
+    fn attention_forward(
+        q: Host,
+        k: Host,
+        v: Host,
+        parameters: Host,
+        operation: Operation,
+    ) -> (Host, Host, Host) {
         let client = client();
         let [q, k, v] = [q, k, v].map(|tensor| upload(client, &tensor));
-        let output = attention(client, &q, &k, &v, &call.variant, &call.options)
+        let variant = bind(&parameters, &operation).variant;
+        let output = attention(client, &q, &k, &v, &variant, &operation.options)
             .unwrap_or_else(|error| refused(error));
         let scores = match output.scores {
             Some(scores) => download(client, scores),
@@ -30,24 +41,30 @@ impl AttentionBackend for Flex {
         q: Host,
         k: Host,
         v: Host,
+        parameters: Host,
         out: Host,
         lse: Host,
         scores: Host,
         d_out: Host,
-        call: Attention,
-    ) -> (Host, Host, Host) {
+        operation: Operation,
+    ) -> (Host, Host, Host, Host) {
         let client = client();
-        let scores = call.options.save_scores.then(|| upload(client, &scores));
+        let options = &operation.options;
+        let scores = options.save_scores.then(|| upload(client, &scores));
         let [q, k, v, out, lse, d_out] =
             [q, k, v, out, lse, d_out].map(|tensor| upload(client, &tensor));
         let output = AttentionOutput { out, lse, scores };
+        let bound = bind(&parameters, &operation);
         let gradients =
-            attention_backward(client, &q, &k, &v, &output, &d_out, &call.variant, &call.options)
+            attention_backward(client, &q, &k, &v, &output, &d_out, &bound.variant, options)
                 .unwrap_or_else(|error| refused(error));
+        let learned: Vec<Host> =
+            gradients.learned.into_iter().map(|gradient| vector(client, gradient)).collect();
         (
             download(client, gradients.q),
             download(client, gradients.k),
             download(client, gradients.v),
+            bound.gradient::<Flex>(&learned, &Default::default()),
         )
     }
 }
@@ -56,6 +73,18 @@ impl AttentionBackend for Flex {
 fn client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(|| cubecl::Device::Cpu(Default::default()).client())
+}
+
+/// The variant, each parameter copied to where the kernels run.
+fn bind(parameters: &Host, operation: &Operation) -> Bound {
+    let values = if operation.len() > 0 { parameters.to_contiguous() } else { parameters.clone() };
+    let start = values.layout().start_offset();
+    let table = |first: usize, shape: &[usize]| {
+        let len = shape.iter().product::<usize>();
+        let bytes = (start + first) * size_of::<f32>()..(start + first + len) * size_of::<f32>();
+        Table::new(shape, f32::from_bytes(&values.bytes()[bytes]).to_vec())
+    };
+    operation.bind(table).unwrap_or_else(|error| refused(error))
 }
 
 /// Hands a tensor's memory over as it lies. Flipped tensors, whose strides run backwards, are
@@ -100,15 +129,30 @@ fn download(client: &Client, from: Strided) -> Host {
         DType::F16 => BurnDType::F16,
         DType::Bf16 => BurnDType::BF16,
     };
-    let used = shape.iter().product::<usize>() * from.dtype.bytes();
-    let spare = from.handle.size_in_used() - used as u64;
-    let bytes = client
-        .read_one(from.handle.offset_end(spare))
-        .unwrap_or_else(|error| panic!("attention failed on the CPU runtime: {error}"));
-    let dense = Host::from_data(TensorData::from_bytes(bytes, shape, dtype));
+    let dense = read(client, from.handle, shape, dtype);
     let mut axes = [0; 4];
     for (position, d) in order.into_iter().enumerate() {
         axes[d] = position;
     }
     dense.permute(&axes)
+}
+
+/// The elements of a learned parameter's gradient.
+fn vector(client: &Client, gradient: LearnedGradient) -> Host {
+    read(client, gradient.values, [gradient.param.len()], BurnDType::F32)
+}
+
+fn read<const D: usize>(
+    client: &Client,
+    handle: Handle,
+    shape: [usize; D],
+    dtype: BurnDType,
+) -> Host {
+    // Memory comes in whole units of the device's alignment.
+    let used = shape.iter().product::<usize>() * dtype.size();
+    let spare = handle.size_in_used() - used as u64;
+    let bytes = client
+        .read_one(handle.offset_end(spare))
+        .unwrap_or_else(|error| panic!("attention failed on the CPU runtime: {error}"));
+    Host::from_data(TensorData::from_bytes(bytes, shape, dtype))
 }

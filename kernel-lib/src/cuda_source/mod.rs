@@ -133,6 +133,44 @@ pub fn cuda_sources(
     order: MemoryOrder,
     sm: Sm,
 ) -> Result<Vec<CudaSource>, CudaSourceError> {
+    let recorder = Recorder::new(sm);
+    record(&recorder, problem, plan, variant, order, sm, false)?;
+    let failed = |(kernel, reason)| {
+        let (plan, problem) = (Box::new(*plan), Box::new(*problem));
+        CudaSourceError::Kernel { kernel, plan, problem, sm, reason }
+    };
+    recorder.finish().into_iter().map(|kernel| kernel.map_err(failed)).collect()
+}
+
+/// What tells the kernels of a call apart: two calls that agree in it share their compiled kernels.
+/// Nothing is generated. `dynamic_lengths` is [the call's](crate::AttentionOptions::dynamic_lengths).
+///
+/// # Errors
+///
+/// As [`cuda_sources`].
+pub fn kernel_ids(
+    problem: &Problem,
+    plan: &Plan,
+    variant: &AnyVariant,
+    order: MemoryOrder,
+    sm: Sm,
+    dynamic_lengths: bool,
+) -> Result<Vec<String>, CudaSourceError> {
+    let recorder = Recorder::of_ids(sm);
+    record(&recorder, problem, plan, variant, order, sm, dynamic_lengths)?;
+    Ok(recorder.finish_ids())
+}
+
+/// Sends a call's kernels to the recorder.
+fn record(
+    recorder: &Recorder,
+    problem: &Problem,
+    plan: &Plan,
+    variant: &AnyVariant,
+    order: MemoryOrder,
+    sm: Sm,
+    dynamic_lengths: bool,
+) -> Result<(), CudaSourceError> {
     let device = sm.device();
     let boxed = Box::new(*problem);
     let given = VariantClass::from(variant.stages());
@@ -153,14 +191,14 @@ pub fn cuda_sources(
     let lse = Recorder::tensor([batch, heads, seq_q, 1], DType::F32);
     let scores = Recorder::tensor([batch, heads, seq_q, seq_k], DType::F32);
 
-    let recorder = Recorder::new(sm);
     let call = Call {
-        target: Target::Source(&recorder),
+        target: Target::Source(recorder),
         device,
         problem: *problem,
         plan: *plan,
         scale: 1.0 / (head_dim as f32).sqrt(),
         precision: Precision::Exact,
+        dynamic_lengths,
         q: &q,
         k: &k,
         v: &v,
@@ -181,11 +219,7 @@ pub fn cuda_sources(
             variant.launch_backward(&call, &gradients);
         }
     }
-    let failed = |(kernel, reason)| {
-        let plan = Box::new(*plan);
-        CudaSourceError::Kernel { kernel, plan, problem: boxed.clone(), sm, reason }
-    };
-    recorder.finish().into_iter().map(|kernel| kernel.map_err(failed)).collect()
+    Ok(())
 }
 
 impl MemoryOrder {

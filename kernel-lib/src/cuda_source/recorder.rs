@@ -21,7 +21,10 @@ pub struct Recorder {
     device: Arc<DeviceProperties>,
     target: Arc<TargetProperties>,
     options: CudaCompilationOptions,
+    /// Only what tells kernels apart is noted, which takes no time.
+    ids_only: bool,
     kernels: RefCell<Vec<Recorded>>,
+    ids: RefCell<Vec<String>>,
 }
 
 /// A kernel's source, or its name and why it has none.
@@ -33,8 +36,15 @@ impl Recorder {
             device: Arc::new(sm.properties()),
             target: Arc::new(CudaRuntime::target_properties()),
             options: sm.options(),
+            ids_only: false,
             kernels: RefCell::default(),
+            ids: RefCell::default(),
         }
+    }
+
+    /// One that notes no source.
+    pub fn of_ids(sm: Sm) -> Self {
+        Self { ids_only: true, ..Self::new(sm) }
     }
 
     /// A tensor in memory order `[batch, heads, seq, dim]` that describes memory and has none.
@@ -60,8 +70,17 @@ impl Recorder {
 
     /// Notes a kernel, made by its `create_dummy_kernel`.
     pub fn record(&self, name: &'static str, cube_dim: CubeDim, kernel: &impl CubeKernel) {
+        if self.ids_only {
+            self.ids.borrow_mut().push(format!("{name} {:?}", kernel.id().stable_hash()));
+            return;
+        }
         let source = self.source(name, cube_dim, kernel).map_err(|reason| (name, reason));
         self.kernels.borrow_mut().push(source);
+    }
+
+    /// What tells the kernels apart, as CubeCL does before it compiles one.
+    pub fn finish_ids(self) -> Vec<String> {
+        self.ids.into_inner()
     }
 
     pub fn finish(self) -> Vec<Recorded> {

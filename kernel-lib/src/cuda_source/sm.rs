@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use cubecl::client::Client;
 use cubecl::cuda::CudaCompilationOptions;
 use cubecl::ir::features::{Plane, Tma, TypeUsage};
 use cubecl::ir::nvidia::SmArch;
@@ -51,6 +52,17 @@ impl Sm {
         }
     }
 
+    /// That of a device, if it is an NVIDIA GPU of one of these.
+    pub fn of(client: &Client) -> Option<Sm> {
+        let compiled_for = &client.properties().identity.fingerprint;
+        Sm::ALL.into_iter().find(|sm| *compiled_for == sm.fingerprint())
+    }
+
+    /// As CubeCL names what it compiles for.
+    fn fingerprint(self) -> String {
+        format!("ptx_sm{}", self.version())
+    }
+
     /// Bytes of shared memory that one cube may use (CUDA C++ Programming Guide, compute
     /// capabilities), and the multiprocessors of its largest common GPU.
     fn size(self) -> (usize, u32) {
@@ -97,7 +109,7 @@ impl Sm {
             cubecl::profile::TimingMethod::Device,
             DeviceIdentity {
                 name: self.to_string(),
-                fingerprint: format!("ptx_sm{}", self.version()),
+                fingerprint: self.fingerprint(),
                 physical: None,
             },
         );

@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    HeadsError, LearnedParam, Normaliser, Position, Stages, TableParam, TableRead, Variant,
+    HeadsError, LearnedParam, MaskScope, Normaliser, Position, Stages, TableParam, TableRead,
+    Variant,
 };
 use crate::algorithms::launch::{self, Call, Gradients};
 
@@ -19,10 +20,13 @@ trait ErasedVariant: Send + Sync {
     fn score_grad(&self, score: f64, at: &Position) -> f64;
     fn derived_grad(&self, score: f64, at: &Position) -> Option<f64>;
     fn normaliser(&self) -> Normaliser;
+    fn mask_scope(&self) -> MaskScope;
+    fn mask_known_on_host(&self) -> bool;
     fn sink(&self, at: &Position) -> f64;
     fn weight(&self, at: &Position) -> f64;
     fn keep(&self, at: &Position) -> bool;
     fn tables(&self) -> Vec<TableParam<'_>>;
+    fn reads_by(&self) -> String;
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
     fn learned(&self) -> Vec<LearnedParam>;
     fn learned_index(&self, at: &Position, site: usize) -> usize;
@@ -57,6 +61,14 @@ impl<V: Variant> ErasedVariant for V {
         Variant::normaliser(self)
     }
 
+    fn mask_scope(&self) -> MaskScope {
+        Variant::mask_scope(self)
+    }
+
+    fn mask_known_on_host(&self) -> bool {
+        Variant::mask_known_on_host(self)
+    }
+
     fn sink(&self, at: &Position) -> f64 {
         Variant::sink(self, at)
     }
@@ -71,6 +83,10 @@ impl<V: Variant> ErasedVariant for V {
 
     fn tables(&self) -> Vec<TableParam<'_>> {
         Variant::tables(self)
+    }
+
+    fn reads_by(&self) -> String {
+        Variant::reads_by(self)
     }
 
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
@@ -149,6 +165,16 @@ impl AnyVariant {
         self.0.normaliser()
     }
 
+    /// See [`Variant::mask_scope`].
+    pub fn mask_scope(&self) -> MaskScope {
+        self.0.mask_scope()
+    }
+
+    /// See [`Variant::mask_known_on_host`].
+    pub fn mask_known_on_host(&self) -> bool {
+        self.0.mask_known_on_host()
+    }
+
     /// See [`Variant::sink`].
     pub fn sink(&self, at: &Position) -> f64 {
         self.0.sink(at)
@@ -167,6 +193,11 @@ impl AnyVariant {
     /// See [`Variant::tables`].
     pub fn tables(&self) -> Vec<TableParam<'_>> {
         self.0.tables()
+    }
+
+    /// See [`Variant::reads_by`].
+    pub fn reads_by(&self) -> String {
+        self.0.reads_by()
     }
 
     /// See [`Variant::reads`].

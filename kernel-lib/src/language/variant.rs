@@ -221,6 +221,14 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// All that decides, besides positions and shapes, where tables are read and what is masked:
+    /// calls for which it is equal share one check of their tables. What has neither says nothing,
+    /// so that the seed of a dropout may change with every step.
+    fn reads_by(&self) -> String {
+        let says = self.stages().mask || !self.tables().is_empty();
+        if says { self.describe() } else { String::new() }
+    }
+
     /// Gives `visit` every element that the function may read at a position, whatever the score.
     fn reads(&self, _at: &Position, _visit: &mut dyn FnMut(TableRead)) {}
 

@@ -69,6 +69,23 @@ impl Plan {
         plan
     }
 
+    /// The rule's plan for sequences of any length and any number of them: one plan, whose kernels
+    /// take both as arguments. See [`AttentionOptions`](crate::AttentionOptions::dynamic_lengths).
+    pub fn for_any_length(problem: &Problem, device: &Device) -> Plan {
+        Plan::rule(&problem.of_any_length(), device)
+    }
+
+    /// Whether the plan's kernels take sequence lengths as arguments.
+    pub(crate) fn check_any_length(&self) -> Result<(), PlanRefusal> {
+        match self.algorithm {
+            Algorithm::Streaming => Ok(()),
+            Algorithm::Resident => Err(PlanRefusal::Problem {
+                what: "`dynamic_lengths`",
+                needs: "`streaming`: kernels of `resident` are compiled for one length",
+            }),
+        }
+    }
+
     /// The rule's plan among those that run any problem: plain units.
     pub fn general(problem: &Problem, device: &Device) -> Plan {
         simt::rule(problem, device)

@@ -1,6 +1,6 @@
 //! What tables and learned parameters add to the items of a function.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 
@@ -170,10 +170,17 @@ pub fn host_methods(
         quote!(self.#name.param(#variant, #text, #rank, #in_mask, #decides))
     });
     let reads = sites.reads.iter().map(|found| reads(text, found, &in_memory));
+    let plain = parameters.iter().filter(|parameter| !parameter.in_memory());
+    let plain: Vec<&Ident> = plain.map(|parameter| &parameter.name).collect();
+    let format = vec!["{}"; plain.len()].join(", ");
     let learned = learned(text, signature, function, sites);
     quote! {
         fn tables(&self) -> ::std::vec::Vec<::tilewright::language::TableParam<'_>> {
             ::std::vec![#(#tables),*]
+        }
+
+        fn reads_by(&self) -> ::std::string::String {
+            ::std::format!(#format, #(self.#plain),*)
         }
 
         fn reads(
@@ -236,6 +243,7 @@ fn learned(
             ::tilewright::language::LearnedParam {
                 variant: #variant,
                 name: #text,
+                table: self.#name.id(),
                 shape: self.#name.shape().to_vec(),
                 sites: ::std::vec![#(#own),*],
             }

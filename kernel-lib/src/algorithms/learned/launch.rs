@@ -26,7 +26,7 @@ const PLANES: usize = 4;
 
 /// Queues the gradients of the learned parameters, if there are any.
 pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
-    backward_within(variant, call, gradients, Limits::of(&call.device));
+    backward_within(variant, call, gradients, Limits::of(&call.device, call.dynamic_lengths));
 }
 
 /// The same, so much at a time.
@@ -107,7 +107,10 @@ impl Call<'_> {
         [outer, mut count, inner]: [usize; 3],
         most: usize,
     ) -> (Strided, usize) {
-        while count > most {
+        // What is one number already is copied, so that no length has a kernel that others lack.
+        let mut first = self.dynamic_lengths;
+        while count > most || first {
+            first = false;
             let folded = count.div_ceil(TOGETHER);
             let fewer = self.numbers(outer * folded * inner);
             let (cubes, units) = self.spread(fewer.len());

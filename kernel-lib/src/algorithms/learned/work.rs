@@ -30,18 +30,20 @@ pub struct Limits {
     /// Queries that a unit takes together, and keys.
     pub rows: usize,
     pub cols: usize,
+    /// Whether tiles have this size whatever the lengths.
+    pub fixed: bool,
 }
 
 impl Limits {
     /// Enough to fill a device of its kind; sums are the same on all of a kind.
-    pub fn of(device: &Device) -> Self {
+    pub fn of(device: &Device, fixed: bool) -> Self {
         // 256 MiB.
         let memory = 1 << 26;
         if device.is_cpu() {
             // A vector of eight lanes is compiled in half the time of one of sixteen.
-            Self { memory, units: 64, planes: 16, rows: device.lanes.min(8), cols: 32 }
+            Self { memory, units: 64, planes: 16, rows: device.lanes.min(8), cols: 32, fixed }
         } else {
-            Self { memory, units: 1 << 18, planes: 1 << 12, rows: 2, cols: 8 }
+            Self { memory, units: 1 << 18, planes: 1 << 12, rows: 2, cols: 8, fixed }
         }
     }
 }
@@ -141,9 +143,14 @@ impl Work {
         let own_heads = if by_head { heads } else { 1 };
         let groups = if by_batch { batch } else { 1 } * own_heads;
         let summed = batch * heads / groups;
-        let rows = limits.rows.min(queries.next_power_of_two());
-        // Tiles of one size, as few as may be.
-        let cols = keys.div_ceil(keys.div_ceil(limits.cols));
+        let (rows, cols) = match limits.fixed {
+            true => (limits.rows, limits.cols),
+            // Tiles of one size, as few as may be.
+            false => (
+                limits.rows.min(queries.next_power_of_two()),
+                keys.div_ceil(keys.div_ceil(limits.cols)),
+            ),
+        };
         let units = groups * queries.div_ceil(rows) * keys.div_ceil(cols);
         let chunk = summed.div_ceil(limits.units.div_ceil(units).min(summed));
         Self {
@@ -278,7 +285,7 @@ mod tests {
     }
 
     const GPU: Limits =
-        Limits { memory: 1 << 26, units: 1 << 18, planes: 1 << 12, rows: 2, cols: 8 };
+        Limits { memory: 1 << 26, units: 1 << 18, planes: 1 << 12, rows: 2, cols: 8, fixed: false };
 
     fn work(variant: impl Variant, sizes: [usize; 4]) -> Work {
         let param = &variant.learned()[0];

@@ -268,6 +268,11 @@ impl<V: Variant, R: HeadParts> Variant for Heads<V, R> {
         joined::tables(&self.rest, &self.part)
     }
 
+    fn reads_by(&self) -> String {
+        let parts = joined::reads_by(&self.rest, &self.part);
+        format!("{}..{} {parts}", self.first, self.end)
+    }
+
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
         match self.has(at) {
             true => joined::reads_of_second(&self.rest, &self.part, at, visit),

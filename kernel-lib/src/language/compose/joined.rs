@@ -8,6 +8,10 @@ pub fn tables<'a>(first: &'a impl Variant, second: &'a impl Variant) -> Vec<Tabl
     tables
 }
 
+pub fn reads_by(first: &impl Variant, second: &impl Variant) -> String {
+    format!("({}; {})", first.reads_by(), second.reads_by())
+}
+
 pub fn reads_of_second(
     first: &impl Variant,
     second: &impl Variant,

@@ -102,6 +102,10 @@ impl<M: Mask> Variant for Not<M> {
         self.0.tables()
     }
 
+    fn reads_by(&self) -> String {
+        self.0.reads_by()
+    }
+
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
         self.0.reads(at, visit);
     }

@@ -107,6 +107,10 @@ impl<A: Mask, B: Mask> Variant for Or<A, B> {
         joined::tables(&self.first, &self.second)
     }
 
+    fn reads_by(&self) -> String {
+        joined::reads_by(&self.first, &self.second)
+    }
+
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
         self.first.reads(at, visit);
         joined::reads_of_second(&self.first, &self.second, at, visit);

@@ -83,7 +83,7 @@ pub struct Table<T: TableElement = f32>(Arc<Held<T>>);
 
 struct Held<T> {
     /// Tells the tables of a program apart, also from those that are no more.
-    number: u64,
+    id: u64,
     shape: Vec<usize>,
     strides: Vec<usize>,
     values: Values<T>,
@@ -144,6 +144,20 @@ impl<T: TableElement> Table<T> {
         Ok(Self::holding(shape, strides, values))
     }
 
+    /// The same of values that lie row by row.
+    ///
+    /// # Errors
+    ///
+    /// As [`on_device`](Table::on_device).
+    pub fn dense_on_device(
+        client: &Client,
+        handle: Handle,
+        shape: impl AsRef<[usize]>,
+    ) -> Result<Self, TableError> {
+        let shape = shape.as_ref();
+        Self::on_device(client, handle, shape, row_major(shape))
+    }
+
     /// The number of a table that holds one, if it is on the host.
     pub(super) fn number(&self) -> Option<T> {
         match &self.0.values {
@@ -160,8 +174,13 @@ impl<T: TableElement> Table<T> {
 
     fn holding(shape: Vec<usize>, strides: Vec<usize>, values: Values<T>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Held { number, shape, strides, values }))
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Held { id, shape, strides, values }))
+    }
+
+    /// A number that tells it apart from every other table of the program; a copy is the same table.
+    pub fn id(&self) -> u64 {
+        self.0.id
     }
 
     /// Sizes of its dimensions.
@@ -247,7 +266,7 @@ impl<T: TableElement> Table<T> {
             in_mask,
             decides,
             shape: self.shape(),
-            number: self.0.number,
+            id: self.id(),
             home,
             failure,
         }
@@ -311,9 +330,10 @@ fn check_shape(shape: &[usize]) -> Result<usize, TableError> {
 }
 
 fn row_major(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
+    let mut strides = vec![1usize; shape.len()];
     for d in (1..shape.len()).rev() {
-        strides[d - 1] = strides[d] * shape[d];
+        // Too large a shape is refused later.
+        strides[d - 1] = strides[d].saturating_mul(shape[d]);
     }
     strides
 }

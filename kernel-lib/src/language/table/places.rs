@@ -20,7 +20,7 @@ pub struct TableParam<'a> {
     /// Sizes of its dimensions.
     pub shape: &'a [usize],
     /// Tells the tables of a program apart.
-    pub(crate) number: u64,
+    pub(crate) id: u64,
     /// Its memory, if it lies on a device.
     pub(crate) home: Option<&'a Handle>,
     /// Why its values could not be read back, if they could not.
@@ -43,6 +43,9 @@ pub struct LearnedParam {
     pub variant: &'static str,
     /// The parameter's name in it.
     pub name: &'static str,
+    /// The table that holds its values, by its [`id`](crate::language::Table::id): parameters that
+    /// share a table have it in common.
+    pub table: u64,
     /// The shape of its values, and of their gradient.
     pub shape: Vec<usize>,
     /// The sites that read it: its gradient is the sum over all of them.

@@ -59,10 +59,10 @@ static FOUND_TO_FIT: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::def
 /// Everything that decides where a variant reads which table.
 fn question(variant: &AnyVariant, tables: &[TableParam<'_>], sizes: &ExampleSizes) -> String {
     let deciding: Vec<u64> =
-        tables.iter().filter(|table| table.decides).map(|table| table.number).collect();
+        tables.iter().filter(|table| table.decides).map(|table| table.id).collect();
     let shapes: Vec<&[usize]> = tables.iter().map(|table| table.shape).collect();
-    let (hash, name) = (variant.source_hash(), variant.describe());
-    format!("{hash:x} {name} {shapes:?} {deciding:?} {sizes:?}")
+    let (hash, by) = (variant.source_hash(), variant.reads_by());
+    format!("{hash:x} {by} {shapes:?} {deciding:?} {sizes:?}")
 }
 
 fn check_one(client: &Client, table: &TableParam<'_>) -> Result<(), AttentionError> {
