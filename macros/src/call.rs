@@ -10,6 +10,7 @@ use crate::ir::{Argument, Operand, Type};
 use crate::literal::Checked;
 use crate::methods;
 use crate::near::{list, near};
+use crate::signature::Kind;
 
 pub fn method(checker: &mut Checker<'_>, call: &ExprMethodCall) -> Option<Checked> {
     let name = call.method.unraw().to_string();
@@ -152,6 +153,12 @@ fn passed(checker: &mut Checker<'_>, argument: &Expr) -> Option<Argument> {
         && let Some(name) = path.path.get_ident()
         && matches!(checker.lookup(&name.unraw().to_string()), Some(Binding::Position))
     {
+        if checker.kind == Kind::Sink {
+            let message = "a sink belongs to a row of queries and has no position with a key to pass \
+                           on: pass what the function needs, as in `f(at.query)`";
+            checker.errors.at(argument, message);
+            return None;
+        }
         return Some(Argument::Position);
     }
     match checker.expression(argument, None)? {

@@ -37,7 +37,7 @@ pub enum Binding {
 pub fn check(signature: &Signature, body: &syn::Block, errors: &mut Errors) -> Option<Function> {
     let mut checker = Checker::new(signature, errors);
     let names = signature.parameters.iter().map(|parameter| Some(&parameter.name)).collect();
-    checker.bind_arguments(signature, signature.score.as_ref(), signature.position.as_ref(), names);
+    checker.bind_arguments(signature, signature.subject.as_ref(), signature.position.as_ref(), names);
     let result = checker.body(body)?;
     let (function, tables, errors) = checker.finish(result)?;
     tables.check(signature, &function, errors);
@@ -48,6 +48,7 @@ pub struct Checker<'a> {
     pub builder: Builder,
     pub scopes: Vec<HashMap<String, Binding>>,
     pub tables: Tables,
+    pub kind: Kind,
     /// The type of the function's result.
     pub result: Type,
     pub errors: &'a mut Errors,
@@ -57,19 +58,19 @@ impl<'a> Checker<'a> {
     pub fn new(signature: &Signature, errors: &'a mut Errors) -> Checker<'a> {
         let (builder, scopes) = (Builder::new(), vec![HashMap::new()]);
         let tables = Tables::of(signature);
-        Checker { builder, scopes, tables, result: signature.result, errors }
+        Checker { builder, scopes, tables, kind: signature.kind, result: signature.result, errors }
     }
 
     /// Makes every argument an input, under the names that the body gives them.
     pub fn bind_arguments(
         &mut self,
         signature: &Signature,
-        score: Option<&syn::Ident>,
+        subject: Option<&syn::Ident>,
         position: Option<&syn::Ident>,
         parameters: Vec<Option<&syn::Ident>>,
     ) {
-        if signature.kind == Kind::Score {
-            self.bind_argument(Input::Score, Type::F32, score);
+        if signature.subject.is_some() {
+            self.bind_argument(Input::Subject, Type::F32, subject);
         }
         if let Some(position) = position {
             self.bind(position, Binding::Position);
@@ -321,6 +322,12 @@ impl Checker<'_> {
             self.errors.at(member, format!("`Position` has no field `{name}`; it has {fields}"));
             return None;
         };
+        if self.kind == Kind::Sink && known == "key" {
+            let message = "a sink belongs to a row of queries, not to a key: it may depend on \
+                           `batch`, `head`, `query`, `queries` and `keys`";
+            self.errors.at(member, message);
+            return None;
+        }
         Some(Given::typed(self.builder.input(Input::Field(known), Type::U32), Type::U32))
     }
 }

@@ -60,8 +60,8 @@ pub enum Operand {
 /// What a function is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The score.
-    Score,
+    /// What the function changes: the score, or the weight.
+    Subject,
     /// A field of the position.
     Field(&'static str),
     /// A parameter, by its place in the parameter list.
@@ -142,12 +142,24 @@ pub enum Binary {
     GreaterEqual,
     And,
     Or,
+    BitAnd,
+    BitOr,
+    BitXor,
+    /// By fewer bits than the number has: the builder has made sure of it.
+    Shl,
+    Shr,
 }
 
 impl Binary {
     pub fn is_comparison(self) -> bool {
         use Binary::*;
         matches!(self, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
+    }
+
+    /// Whether it works on the bits of integers.
+    pub fn is_of_bits(self) -> bool {
+        use Binary::*;
+        matches!(self, BitAnd | BitOr | BitXor | Shl | Shr)
     }
 }
 

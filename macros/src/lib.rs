@@ -243,6 +243,7 @@ mod index;
 mod ir;
 mod join;
 mod kernel;
+mod linear;
 mod literal;
 mod methods;
 mod near;
@@ -267,6 +268,19 @@ pub fn score_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn mask_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Mask, attribute, item)
+}
+
+/// Makes a function of a normalised weight a variant: see the [crate's guide](crate).
+#[proc_macro_attribute]
+pub fn weight_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Weight, attribute, item)
+}
+
+/// Makes a function that gives a row the logit of nothing a variant: see the
+/// [crate's guide](crate).
+#[proc_macro_attribute]
+pub fn sink_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Sink, attribute, item)
 }
 
 /// Makes a function over tiles a kernel: see the [crate's guide](crate#whole-kernels).
@@ -319,6 +333,9 @@ fn try_expand(
         }
         _ => None,
     };
+    if let (Kind::Weight, Some(checked)) = (kind, &checked) {
+        linear::check(&signature, checked, &function, &mut errors);
+    }
     errors.into_result()?;
     let mut checked = checked.expect("a body without errors has steps");
     if kind == Kind::Helper {

@@ -16,6 +16,10 @@ use crate::ir::Type;
 pub enum Kind {
     Score,
     Mask,
+    /// It multiplies normalised weights.
+    Weight,
+    /// It gives each row a logit for attending to nothing.
+    Sink,
     /// A function that others call.
     Helper,
 }
@@ -25,7 +29,18 @@ impl Kind {
         match self {
             Kind::Score => "score_mod",
             Kind::Mask => "mask_mod",
+            Kind::Weight => "weight_mod",
+            Kind::Sink => "sink_mod",
             Kind::Helper => "score_fn",
+        }
+    }
+
+    /// What the function changes, if it changes something: its first argument.
+    fn subject(self) -> Option<&'static str> {
+        match self {
+            Kind::Score => Some("score"),
+            Kind::Weight => Some("weight"),
+            Kind::Mask | Kind::Sink | Kind::Helper => None,
         }
     }
 
@@ -34,9 +49,19 @@ impl Kind {
         match self {
             Kind::Score => "fn name(score: f32, at: Position, parameters...) -> f32",
             Kind::Mask => "fn name(at: Position, parameters...) -> bool",
+            Kind::Weight => "fn name(weight: f32, at: Position, parameters...) -> f32",
+            Kind::Sink => "fn name(at: Position, parameters...) -> f32",
             Kind::Helper => "fn name(a: f32, b: u32) -> f32",
         }
     }
+}
+
+/// How scores become weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Normaliser {
+    #[default]
+    Softmax,
+    Sigmoid,
 }
 
 /// How a derivative is given by hand.
@@ -82,7 +107,8 @@ pub struct Signature {
     pub visibility: Visibility,
     /// The doc comment.
     pub docs: Vec<Attribute>,
-    pub score: Option<Ident>,
+    /// What the function changes.
+    pub subject: Option<Ident>,
     pub position: Option<Ident>,
     /// Which argument the position is.
     pub position_place: Option<usize>,
@@ -90,6 +116,7 @@ pub struct Signature {
     pub result: Type,
     /// A derivative that replaces the derived one.
     pub gradient: Option<Expr>,
+    pub normaliser: Normaliser,
     /// Values of the parameters to test with, one list for each `example`.
     pub examples: Vec<Vec<Example>>,
 }
@@ -102,7 +129,7 @@ impl Signature {
         errors: &mut Errors,
     ) -> Signature {
         check_plain(kind, function, errors);
-        let (score, position, parameters) = arguments(kind, function, errors);
+        let (subject, position, parameters) = arguments(kind, function, errors);
         let result = result(kind, function, errors);
         let position_place = function.sig.inputs.iter().position(|input| {
             matches!(input, FnArg::Typed(argument)
@@ -113,12 +140,13 @@ impl Signature {
             name: function.sig.ident.clone(),
             visibility: function.vis.clone(),
             docs: function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect(),
-            score,
+            subject,
             position,
             position_place,
             parameters,
             result,
             gradient: None,
+            normaliser: Normaliser::default(),
             examples: Vec::new(),
         };
         signature.read_attribute(attribute, errors);
@@ -137,7 +165,7 @@ impl Signature {
         }
     }
 
-    /// `example(..)` and `grad = ..`.
+    /// `example(..)`, `grad = ..` and `normaliser = ..`.
     fn read_attribute(&mut self, attribute: TokenStream, errors: &mut Errors) {
         let form = example::form(&self.parameters);
         let parser = |input: ParseStream<'_>| {
@@ -147,12 +175,19 @@ impl Signature {
                     self.read_gradient(&name, input)?;
                     continue;
                 }
+                if name == "normaliser" && self.kind == Kind::Score {
+                    self.read_normaliser(&name, input)?;
+                    continue;
+                }
                 if name != "example" || self.kind == Kind::Helper {
                     let takes = match self.kind {
-                        Kind::Score => {
-                            format!("`{form}`, any number of times, and `{GRADIENT_FORM}`")
+                        Kind::Score => format!(
+                            "`{form}`, any number of times, `{GRADIENT_FORM}`, and \
+                             `normaliser = sigmoid`"
+                        ),
+                        Kind::Mask | Kind::Weight | Kind::Sink => {
+                            format!("`{form}`, any number of times")
                         }
-                        Kind::Mask => format!("`{form}`, any number of times"),
                         Kind::Helper => "none".to_owned(),
                     };
                     let message = format!(
@@ -199,6 +234,31 @@ impl Signature {
             return Err(syn::Error::new_spanned(name, message));
         }
         self.gradient = Some(gradient);
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        Ok(())
+    }
+}
+
+impl Signature {
+    /// `normaliser = ..`.
+    fn read_normaliser(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        const FORM: &str = "`normaliser = sigmoid`, or `softmax`, which is usual; a softmax with a \
+                            logit for nothing is a function of its own, marked `#[sink_mod]`";
+        if !input.peek(Token![=]) {
+            return Err(syn::Error::new_spanned(name, format!("`normaliser` is chosen: {FORM}")));
+        }
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.parse()?;
+        self.normaliser = match value.to_token_stream().to_string().as_str() {
+            "softmax" => Normaliser::Softmax,
+            "sigmoid" => Normaliser::Sigmoid,
+            other => {
+                let message = format!("`{other}` is no normaliser: {FORM}");
+                return Err(syn::Error::new_spanned(value, message));
+            }
+        };
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
         }
@@ -266,7 +326,7 @@ impl ToTokens for TokensOf<'_> {
 type Arguments = (Option<Ident>, Option<Ident>, Vec<Parameter>);
 
 fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
-    let (mut score, mut position, mut parameters) = (None, None, Vec::<Parameter>::new());
+    let (mut subject, mut position, mut parameters) = (None, None, Vec::<Parameter>::new());
     for (place, argument) in function.sig.inputs.iter().enumerate() {
         let argument = match argument {
             FnArg::Typed(argument) => argument,
@@ -293,7 +353,7 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             }
         }
         let Some(name) = argument_name(&argument.pat, errors) else { continue };
-        let taken = score.iter().chain(&position).chain(parameters.iter().map(|p| &p.name));
+        let taken = subject.iter().chain(&position).chain(parameters.iter().map(|p| &p.name));
         if taken.into_iter().any(|known| *known == name) {
             errors.at(&name, format!("a second argument is called `{name}`; give it another name"));
             continue;
@@ -301,21 +361,27 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
         let type_name = type_name(&argument.ty);
         let ty = type_name.as_deref().and_then(Type::from_name);
         let is_position = type_name.as_deref() == Some("Position");
-        let given = is_position || (kind == Kind::Score && place == 0);
+        let given = is_position || (kind.subject().is_some() && place == 0);
         if let (Some(attribute), true) = (learned, given) {
-            errors.at(attribute, "only a parameter is learned, not the score or the position");
+            let subject = kind.subject().map_or(String::new(), |subject| format!("the {subject} or "));
+            let message = format!("only a parameter is learned, not {subject}the position");
+            errors.at(attribute, message);
         }
         match kind {
-            Kind::Score if place == 0 && ty == Some(Type::F32) => score = Some(name),
-            Kind::Score if place == 0 => errors.at(
+            Kind::Score | Kind::Weight if place == 0 && ty == Some(Type::F32) => {
+                subject = Some(name);
+            }
+            Kind::Score | Kind::Weight if place == 0 => errors.at(
                 &argument.ty,
                 format!(
-                    "the first argument of a `#[score_mod]` function is the score, of type `f32`; write `{}`",
+                    "the first argument of a `#[{}]` function is the {}, of type `f32`; write `{}`",
+                    kind.attribute(),
+                    kind.subject().unwrap_or_default(),
                     kind.form()
                 ),
             ),
-            Kind::Score if place == 1 && is_position => position = Some(name),
-            Kind::Mask if place == 0 && is_position => position = Some(name),
+            Kind::Score | Kind::Weight if place == 1 && is_position => position = Some(name),
+            Kind::Mask | Kind::Sink if place == 0 && is_position => position = Some(name),
             Kind::Helper if is_position && position.is_none() => position = Some(name),
             Kind::Helper if table_type(&argument.ty).is_some() => errors.at(
                 argument,
@@ -331,10 +397,12 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                     "an argument is `f32`, `u32`, `i32` or `bool`, or, once, `at: Position`",
                 ),
             },
-            Kind::Mask if place == 0 => errors.at(
+            Kind::Mask | Kind::Sink if place == 0 => errors.at(
                 argument,
                 format!(
-                    "the first argument of a `#[mask_mod]` function is the position (a mask sees no score); write `{}`",
+                    "the first argument of a `#[{}]` function is the position (a {} sees no score); write `{}`",
+                    kind.attribute(),
+                    if kind == Kind::Mask { "mask" } else { "sink" },
                     kind.form()
                 ),
             ),
@@ -360,7 +428,8 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
     }
     let what = match kind {
         Kind::Score => Some("the score as its first argument"),
-        Kind::Mask => Some("the position as its first argument"),
+        Kind::Weight => Some("the weight as its first argument"),
+        Kind::Mask | Kind::Sink => Some("the position as its first argument"),
         Kind::Helper => None,
     };
     if let Some(what) = what
@@ -370,7 +439,7 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             format!("a `#[{}]` function takes {what}; write `{}`", kind.attribute(), kind.form());
         errors.at(&function.sig.ident, message);
     }
-    (score, position, parameters)
+    (subject, position, parameters)
 }
 
 /// The element type of a table, and `true`.
@@ -438,6 +507,8 @@ fn result(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Type {
     let (expected, what) = match kind {
         Kind::Score => (Some(Type::F32), "the new score, `-> f32`"),
         Kind::Mask => (Some(Type::Bool), "whether the query may see the key, `-> bool`"),
+        Kind::Weight => (Some(Type::F32), "the new weight, `-> f32`"),
+        Kind::Sink => (Some(Type::F32), "the logit of attending to nothing, `-> f32`"),
         Kind::Helper => (None, "one value, as in `-> f32`, `-> u32`, `-> i32` or `-> bool`"),
     };
     let message = format!("a `#[{}]` function returns {what}", kind.attribute());

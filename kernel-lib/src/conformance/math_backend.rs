@@ -8,8 +8,10 @@
 
 use super::tensors::{Inputs, round};
 use crate::DType;
-use crate::language::{AnyVariant, Position};
-use crate::reference::{Gradients, HostTensor, LearnedGradient, normalised, score_gradients};
+use crate::language::{AnyVariant, LearnedStage, Normaliser, Position};
+use crate::reference::{
+    Gradients, HostTensor, LearnedGradient, add_learned, normalised, score_gradients,
+};
 
 /// The output and the gradients.
 pub(super) fn math_backend(
@@ -62,7 +64,7 @@ pub(super) fn math_backend(
                     })
                     .collect();
                 let factor = |key: usize| variant.weight(&at(key));
-                let (exact, _) = normalised(&modified, variant, &at(0));
+                let (exact, lse) = normalised(&modified, variant, &at(0));
                 let weights: Vec<f64> = exact.iter().map(|&weight| r(weight)).collect();
                 let weighed: Vec<f64> =
                     (0..keys).map(|key| r(weights[key] * factor(key))).collect();
@@ -70,13 +72,26 @@ pub(super) fn math_backend(
                     let product = |key: usize| weighed[key] * v.at([batch, kv, key, d]);
                     *out.at_mut([batch, head, query, d]) = r((0..keys).map(product).sum());
                 }
-                let d_weights: Vec<f64> = (0..keys)
+                let d_weighed: Vec<f64> = (0..keys)
                     .map(|key| {
                         let product =
                             |d| d_out.at([batch, head, query, d]) * v.at([batch, kv, key, d]);
-                        r(r((0..value_dim).map(product).sum()) * factor(key))
+                        r((0..value_dim).map(product).sum())
                     })
                     .collect();
+                let d_weights: Vec<f64> =
+                    (0..keys).map(|key| r(d_weighed[key] * factor(key))).collect();
+                let term = |key: usize, site: usize, stage, d_stage: f64| {
+                    let slope = r(variant.learned_grad(raw[key], &at(key), site, stage));
+                    (variant.learned_index(&at(key), site), r(d_stage * slope))
+                };
+                if variant.normaliser() == Normaliser::Sink {
+                    let weight = r((variant.sink(&at(0)) - lse).exp());
+                    let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+                    add_learned(&mut learned, LearnedStage::Sink, |site| {
+                        term(0, site, LearnedStage::Sink, r(-weight * mean))
+                    });
+                }
                 let d_scores = score_gradients(&weights, &d_weights, variant.normaliser());
                 for key in 0..keys {
                     for d in 0..value_dim {
@@ -87,12 +102,11 @@ pub(super) fn math_backend(
                         continue;
                     }
                     let d_modified = r(d_scores[key]);
-                    for LearnedGradient { param, data } in &mut learned {
-                        for site in &param.sites {
-                            let slope = r(variant.learned_grad(raw[key], &at(key), site.site));
-                            let place = variant.learned_index(&at(key), site.site);
-                            data[place] += r(d_modified * slope);
-                        }
+                    for (stage, d_stage) in [
+                        (LearnedStage::Score, d_modified),
+                        (LearnedStage::Weight, r(weights[key] * d_weighed[key])),
+                    ] {
+                        add_learned(&mut learned, stage, |site| term(key, site, stage, d_stage));
                     }
                     let slope = r(variant.score_grad(raw[key], &at(key)));
                     let d_score = r(d_modified * slope);

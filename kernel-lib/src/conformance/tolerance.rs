@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use super::tensors::Inputs;
 use crate::DType;
-use crate::language::AnyVariant;
+use crate::language::{AnyVariant, LearnedStage};
 use crate::reference::{HostTensor, LearnedGradient, for_each_row};
 
 /// Of the largest magnitude in the reference.
@@ -80,44 +80,54 @@ impl Magnitudes {
         let mut learned = LearnedGradient::zeros(variant);
         let mut variances = LearnedGradient::zeros(variant);
         for_each_row(q, k, variant, scale, |row, kv| {
-            let (weights, _) = row.weights();
+            let (weights, lse) = row.weights();
             let (b, h, i) = (row.batch, row.head, row.query);
-            let d_weight = |key: usize| -> f64 {
+            let d_weighed = |key: usize| -> f64 {
                 let product = |d| (d_out.at([b, h, i, d]) * v.at([b, kv, key, d])).abs();
-                (0..value_dim).map(product).sum::<f64>() * row.factor(key)
+                (0..value_dim).map(product).sum()
             };
-            let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
+            let factors: Vec<f64> = (0..keys).map(|key| row.factor(key).abs()).collect();
+            let d_weights: Vec<f64> = (0..keys).map(|key| d_weighed(key) * factors[key]).collect();
             let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
             // Of `Σ dO ∘ O`, each element of `O` off by a uniform part of its rounding step.
             let mut variance = 0.0;
             for d in 0..value_dim {
                 let product =
-                    |key: usize| weights[key] * row.factor(key) * v.at([b, kv, key, d]).abs();
+                    |key: usize| weights[key] * factors[key] * v.at([b, kv, key, d]).abs();
                 most.out = most.out.max((0..keys).map(product).sum());
-                let out: f64 = (0..keys).map(|key| weights[key] * v.at([b, kv, key, d])).sum();
+                let value = |key: usize| weights[key] * row.factor(key) * v.at([b, kv, key, d]);
+                let out: f64 = (0..keys).map(value).sum();
                 variance += (out * d_out.at([b, h, i, d])).powi(2) / 12.0;
             }
+            // What a site adds for a stage with this gradient and this part of `Δ`.
             let mut of_row: HashMap<(usize, usize), f64> = HashMap::new();
+            let mut add = |key: usize, stage, d_stage: f64, of_delta: f64| {
+                for (nth, LearnedGradient { param, data }) in learned.iter_mut().enumerate() {
+                    for site in param.sites.iter().filter(|site| site.stage == stage) {
+                        let (place, term) = row.learned_term(key, site.site, stage, d_stage);
+                        let (_, part) = row.learned_term(key, site.site, stage, of_delta);
+                        data[place] += term.abs();
+                        *of_row.entry((nth, place)).or_default() += part.abs();
+                    }
+                }
+            };
+            let sink = row.sink_gradient(&weights, &d_weights, lse);
+            let sink_weight = if mean > 0.0 { sink / mean } else { 0.0 };
+            add(0, LearnedStage::Sink, sink, sink_weight);
             for key in 0..keys {
                 let product = |d| (q.at([b, h, i, d]) * k.at([b, kv, key, d]) * scale).abs();
                 most.scores = most.scores.max((0..dim).map(product).sum());
                 for d in 0..value_dim {
                     *d_v.at_mut([b, kv, key, d]) +=
-                        weights[key] * row.factor(key) * d_out.at([b, h, i, d]).abs();
+                        weights[key] * factors[key] * d_out.at([b, h, i, d]).abs();
                 }
                 let at = row.position(key);
                 if !variant.keep(&at) {
                     continue;
                 }
                 let d_modified = weights[key] * (d_weights[key] + mean);
-                for (nth, LearnedGradient { param, data }) in learned.iter_mut().enumerate() {
-                    for site in &param.sites {
-                        let slope = variant.learned_grad(row.scores[key], &at, site.site);
-                        let place = variant.learned_index(&at, site.site);
-                        data[place] += (d_modified * slope).abs();
-                        *of_row.entry((nth, place)).or_default() += (weights[key] * slope).abs();
-                    }
-                }
+                add(key, LearnedStage::Score, d_modified, weights[key]);
+                add(key, LearnedStage::Weight, weights[key] * d_weighed(key), 0.0);
                 let slope = variant.score_grad(row.scores[key], &at);
                 let d_score = (d_modified * slope * scale).abs();
                 for d in 0..dim {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    HeadsError, LearnedParam, Normaliser, Position, Stages, TableParam, TableRead, Variant,
+    HeadsError, LearnedParam, LearnedStage, Normaliser, Position, Stages, TableParam, TableRead, Variant,
 };
 use crate::algorithms::launch::{self, Call, Gradients};
 
@@ -26,7 +26,7 @@ trait ErasedVariant: Send + Sync {
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
     fn learned(&self) -> Vec<LearnedParam>;
     fn learned_index(&self, at: &Position, site: usize) -> usize;
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64;
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64;
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError>;
     fn source(&self) -> String;
     fn derivative(&self) -> String;
@@ -85,8 +85,8 @@ impl<V: Variant> ErasedVariant for V {
         Variant::learned_index(self, at, site)
     }
 
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
-        Variant::learned_grad(self, score, at, site)
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
+        Variant::learned_grad(self, score, at, site, stage)
     }
 
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
@@ -185,8 +185,14 @@ impl AnyVariant {
     }
 
     /// See [`Variant::learned_grad`].
-    pub fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
-        self.0.learned_grad(score, at, site)
+    pub fn learned_grad(
+        &self,
+        score: f64,
+        at: &Position,
+        site: usize,
+        stage: LearnedStage,
+    ) -> f64 {
+        self.0.learned_grad(score, at, site, stage)
     }
 
     /// See [`Variant::check_heads`].

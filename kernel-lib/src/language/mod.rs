@@ -29,7 +29,7 @@ pub use registry::{
 pub(crate) use table::check as check_tables;
 pub use table::{
     Along, Coordinate, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam,
-    LearnedSite, MAX_TABLE_RANK, SiteDimension, Table, TableElement, TableError, TableParam,
+    LearnedSite, LearnedStage, MAX_TABLE_RANK, SiteDimension, Table, TableElement, TableError, TableParam,
     TableRead, from_zero,
 };
 pub use variant::{

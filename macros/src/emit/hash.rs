@@ -6,18 +6,26 @@ use syn::{Expr, ItemFn};
 
 use super::callee_name;
 use crate::ir::Callee;
-use crate::signature::Signature;
+use crate::signature::{Normaliser, Signature};
 
 /// The hash as a constant expression: of the function's own text and of all that it calls.
 pub fn hash(signature: &Signature, source: &ItemFn, callees: &[Callee]) -> TokenStream {
-    let attribute = signature.kind.attribute();
-    let own = source_hash(attribute, source, signature.gradient.as_ref());
+    let own = source_hash(&attribute(signature), source, signature.gradient.as_ref());
     let own = Literal::u64_suffixed(own);
     if callees.is_empty() {
         return own.into_token_stream();
     }
     let others = (0..callees.len()).map(callee_name);
     quote!(::tilewright::language::combined_hash(#own, &[#(#others::SOURCE_HASH),*]))
+}
+
+/// The attribute's name, and the normaliser where it is not the usual one.
+fn attribute(signature: &Signature) -> String {
+    let name = signature.kind.attribute();
+    match signature.normaliser {
+        Normaliser::Softmax => name.to_owned(),
+        Normaliser::Sigmoid => format!("{name} sigmoid"),
+    }
 }
 
 /// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and

@@ -11,7 +11,7 @@ use super::host::Host;
 use super::{body, call_checks, callee_aliases, listing, scope, tables};
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input};
-use crate::signature::{Kind, Parameter, Signature};
+use crate::signature::{Kind, Normaliser, Parameter, Signature};
 use crate::sites::Sites;
 
 /// A variant's function with its derivatives with respect to the score.
@@ -24,12 +24,20 @@ pub struct Steps {
 
 impl Steps {
     pub fn new(function: Function, by_hand: Option<Function>) -> Steps {
-        let derived = differentiate(&function, &[Input::Score]);
+        let derived = differentiate(&function, &[Input::Subject]);
         Steps { function, derived, by_hand }
     }
 
     fn gradient(&self) -> &Function {
         self.by_hand.as_ref().unwrap_or(&self.derived)
+    }
+
+    /// What the stage computes: of a function that multiplies weights, the factor.
+    fn stage(&self, kind: Kind) -> &Function {
+        match kind {
+            Kind::Weight => &self.derived,
+            _ => &self.function,
+        }
     }
 
     /// The one with every callee.
@@ -175,12 +183,26 @@ fn device_impl(
         }
     };
     let text = Device::Variant(parameters);
-    let function = body(&text, &steps.function);
-    let (score, score_grad, keep) = match signature.kind {
-        Kind::Mask => (quote!(score), quote!(f32::new(1.0f32)), function),
-        _ => (function, body(&text, steps.gradient()), quote!(bool::new(true))),
+    let stage = body(&text, steps.stage(signature.kind));
+    let (mut score, mut score_grad) = (quote!(subject), quote!(f32::new(1.0f32)));
+    let mut keep = quote!(bool::new(true));
+    let (mut sink, mut weight) = (quote!(f32::new(0.0f32)), quote!(f32::new(1.0f32)));
+    match signature.kind {
+        Kind::Mask => keep = stage,
+        Kind::Weight => weight = stage,
+        Kind::Sink => sink = stage,
+        Kind::Score | Kind::Helper => {
+            (score, score_grad) = (stage, body(&text, steps.gradient()));
+        }
+    }
+    let normaliser = match (signature.kind, signature.normaliser) {
+        (Kind::Sink, _) => format_ident!("Sink"),
+        (_, Normaliser::Softmax) => format_ident!("Softmax"),
+        (_, Normaliser::Sigmoid) => format_ident!("Sigmoid"),
     };
-    let learned = tables::device_learned(&text, &steps.function, sites, &params_type);
+    let weighs = signature.kind == Kind::Weight;
+    let learned =
+        tables::device_learned(&text, steps.stage(signature.kind), sites, &params_type);
     quote! {
         #[allow(unused, missing_docs, clippy::all)]
         mod device {
@@ -203,11 +225,11 @@ fn device_impl(
             impl DeviceVariant for #device {
                 type Params = #params_type;
 
-                fn score(score: f32, at: Position, params: &#params_type) -> f32 {
+                fn score(subject: f32, at: Position, params: &#params_type) -> f32 {
                     #score
                 }
 
-                fn score_grad(score: f32, at: Position, params: &#params_type) -> f32 {
+                fn score_grad(subject: f32, at: Position, params: &#params_type) -> f32 {
                     #score_grad
                 }
 
@@ -215,16 +237,16 @@ fn device_impl(
                     #keep
                 }
 
-                const NORMALISER: Normaliser = Normaliser::Softmax;
+                const NORMALISER: Normaliser = Normaliser::#normaliser;
 
                 fn sink(at: Position, params: &#params_type) -> f32 {
-                    f32::new(0.0f32)
+                    #sink
                 }
 
-                const WEIGHS: bool = false;
+                const WEIGHS: bool = #weighs;
 
                 fn weight(at: Position, params: &#params_type) -> f32 {
-                    f32::new(1.0f32)
+                    #weight
                 }
 
                 #learned
@@ -245,17 +267,31 @@ fn host_impl(
     let device = format_ident!("{variant}Device");
     let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
     let text = Host::Variant(parameters);
-    let function = body(&text, &steps.function);
-    let (score, score_grad, keep) = match signature.kind {
-        Kind::Mask => (quote!(score), quote!(1.0), function),
-        _ => (function, body(&text, steps.gradient()), quote!(true)),
+    let stage = body(&text, steps.stage(signature.kind));
+    let (mut score, mut score_grad) = (quote!(subject), quote!(1.0));
+    let (mut keep, mut after) = (quote!(true), None);
+    let mut after_score = |name: &str| {
+        let name = format_ident!("{name}");
+        after = Some(quote! {
+            fn #name(&self, at: &::tilewright::language::Position) -> f64 {
+                #stage
+            }
+        });
     };
+    match signature.kind {
+        Kind::Mask => keep = stage,
+        Kind::Weight => after_score("weight"),
+        Kind::Sink => after_score("sink"),
+        Kind::Score | Kind::Helper => {
+            (score, score_grad) = (stage, body(&text, steps.gradient()));
+        }
+    }
     let derived_grad = steps.by_hand.as_ref().map(|_| {
         let derived = body(&text, &steps.derived);
         quote! {
             fn derived_grad(
                 &self,
-                score: f64,
+                subject: f64,
                 at: &::tilewright::language::Position,
             ) -> ::core::option::Option<f64> {
                 ::core::option::Option::Some({ #derived })
@@ -281,9 +317,9 @@ fn host_impl(
             quote!(::std::format!(#format, #(self.#fields),*))
         }
     };
-    let tables = tables::host_methods(&text, signature, &steps.function, sites);
+    let tables = tables::host_methods(&text, signature, steps.stage(signature.kind), sites);
     let is_score = signature.kind == Kind::Score;
-    let is_mask = !is_score;
+    let is_mask = signature.kind == Kind::Mask;
     let (by_batch, by_head, known_on_host) = match signature.kind {
         Kind::Mask => {
             let (by_batch, by_head) =
@@ -315,17 +351,19 @@ fn host_impl(
                 #launch_params
             }
 
-            fn score(&self, score: f64, at: &::tilewright::language::Position) -> f64 {
+            fn score(&self, subject: f64, at: &::tilewright::language::Position) -> f64 {
                 #score
             }
 
-            fn score_grad(&self, score: f64, at: &::tilewright::language::Position) -> f64 {
+            fn score_grad(&self, subject: f64, at: &::tilewright::language::Position) -> f64 {
                 #score_grad
             }
 
             fn keep(&self, at: &::tilewright::language::Position) -> bool {
                 #keep
             }
+
+            #after
 
             fn mask_scope(&self) -> ::tilewright::language::MaskScope {
                 ::tilewright::language::MaskScope { batch: #by_batch, head: #by_head }

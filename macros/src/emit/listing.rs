@@ -16,7 +16,8 @@ pub fn methods(signature: &Signature, source: &ItemFn, steps: &Steps) -> TokenSt
     let name = signature.name.unraw();
     let written = written(source);
     let derivative = match (signature.kind, &steps.by_hand) {
-        (Kind::Mask, _) => String::new(),
+        (Kind::Mask | Kind::Sink, _) => String::new(),
+        (Kind::Weight, _) => readable(signature, &format!("{name}_factor"), &steps.derived),
         (_, None) => readable(signature, &format!("{name}_grad"), &steps.derived),
         (_, Some(by_hand)) => format!(
             "// Written by hand.\n{}\n// Derived, to compare with.\n{}",

@@ -45,6 +45,10 @@ enum Level {
     Or,
     And,
     Comparison,
+    BitOr,
+    BitXor,
+    BitAnd,
+    Shift,
     Sum,
     Product,
     Unary,
@@ -85,7 +89,7 @@ impl<'f> Printer<'f> {
             taken: HashSet::new(),
         };
         printer.count(&function.body);
-        let known = signature.score.iter().chain(&signature.position);
+        let known = signature.subject.iter().chain(&signature.position);
         for name in known.chain(signature.parameters.iter().map(|parameter| &parameter.name)) {
             printer.taken.insert(name.to_string());
         }
@@ -95,7 +99,7 @@ impl<'f> Printer<'f> {
     fn arguments(&self) -> Vec<TokenStream> {
         let signature = self.signature;
         let mut arguments: Vec<TokenStream> =
-            signature.score.iter().map(|name| quote!(#name: f32)).collect();
+            signature.subject.iter().map(|name| quote!(#name: f32)).collect();
         arguments.extend(signature.parameters.iter().map(|parameter| {
             let (name, element) = (&parameter.name, type_name(parameter.ty));
             match (parameter.table, parameter.ty) {
@@ -217,7 +221,7 @@ impl<'f> Printer<'f> {
         let input = self.function.inputs.iter().find(|(_, known)| *known == value);
         let signature = self.signature;
         let tokens = match input.map(|(input, _)| *input) {
-            Some(Input::Score) => signature.score.as_ref().map(|name| quote!(#name)),
+            Some(Input::Subject) => signature.subject.as_ref().map(|name| quote!(#name)),
             Some(Input::Field(field)) => {
                 let field = Ident::new(field, Span::call_site());
                 signature.position.as_ref().map(|at| quote!(#at.#field))
@@ -308,6 +312,11 @@ impl<'f> Printer<'f> {
             Binary::GreaterEqual => (quote!(>=), Level::Comparison),
             Binary::And => (quote!(&&), Level::And),
             Binary::Or => (quote!(||), Level::Or),
+            Binary::BitOr => (quote!(|), Level::BitOr),
+            Binary::BitXor => (quote!(^), Level::BitXor),
+            Binary::BitAnd => (quote!(&), Level::BitAnd),
+            Binary::Shl => (quote!(<<), Level::Shift),
+            Binary::Shr => (quote!(>>), Level::Shift),
             Binary::Min => return self.method(a, "min", Some(b)),
             Binary::Max => return self.method(a, "max", Some(b)),
             Binary::Powf => return self.method(a, "powf", Some(b)),
@@ -317,7 +326,11 @@ impl<'f> Printer<'f> {
         let tighter = match level {
             Level::Or => Level::And,
             Level::And => Level::Comparison,
-            Level::Comparison => Level::Sum,
+            Level::Comparison => Level::BitOr,
+            Level::BitOr => Level::BitXor,
+            Level::BitXor => Level::BitAnd,
+            Level::BitAnd => Level::Shift,
+            Level::Shift => Level::Sum,
             Level::Sum => Level::Product,
             _ => Level::Unary,
         };
@@ -417,7 +430,7 @@ mod tests {
         let mut errors = Errors::default();
         let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
         let function = check(&signature, &source.block, &mut errors).expect("no errors");
-        readable(&signature, "grad", &differentiate(&function, &[Input::Score]))
+        readable(&signature, "grad", &differentiate(&function, &[Input::Subject]))
     }
 
     #[test]

@@ -129,10 +129,11 @@ pub fn device_learned(
         }
 
         fn learned_grad(
-            score: f32,
+            subject: f32,
             at: Position,
             params: &#params,
             #[comptime] site: usize,
+            #[comptime] stage: ::tilewright::language::LearnedStage,
         ) -> f32 {
             #gradient
         }
@@ -162,7 +163,8 @@ pub fn host_methods(
         return TokenStream::new();
     }
     let variant = signature.name.unraw().to_string();
-    let in_mask = signature.kind == Kind::Mask;
+    // What is read whatever becomes of the score.
+    let in_mask = matches!(signature.kind, Kind::Mask | Kind::Sink);
     let tables = in_memory.iter().map(|&place| {
         let parameter = &parameters[place];
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
@@ -218,6 +220,11 @@ fn learned(
     sites: &Sites,
 ) -> TokenStream {
     let variant = signature.name.unraw().to_string();
+    let stage = match signature.kind {
+        Kind::Weight => format_ident!("Weight"),
+        Kind::Sink => format_ident!("Sink"),
+        Kind::Score | Kind::Mask | Kind::Helper => format_ident!("Score"),
+    };
     let learned = signature.parameters.iter().enumerate().filter(|(_, p)| p.learned);
     let params = learned.map(|(place, parameter)| {
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
@@ -227,6 +234,7 @@ fn learned(
             quote! {
                 ::tilewright::language::LearnedSite::new(
                     #number,
+                    ::tilewright::language::LearnedStage::#stage,
                     self.#name.shape(),
                     ::std::vec![#(#dimensions),*],
                 )
@@ -259,9 +267,10 @@ fn learned(
 
         fn learned_grad(
             &self,
-            score: f64,
+            subject: f64,
             at: &::tilewright::language::Position,
             site: usize,
+            stage: ::tilewright::language::LearnedStage,
         ) -> f64 {
             match site {
                 #(#numbers => { #gradients })*

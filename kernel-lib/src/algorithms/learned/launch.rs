@@ -4,6 +4,7 @@ use cubecl::prelude::*;
 
 use super::cells::{CellsConfig, learned_cells};
 use super::scatter::{ScatterConfig, scatter_cells};
+use super::sinks::learned_sinks;
 use super::sums::{GatheringLaunch, clear, fold_sums, gather_sums};
 use super::work::{Limits, PartSizes, Route, Work};
 use super::{PartLaunch, SubTableLaunch};
@@ -11,7 +12,7 @@ use super::{PartLaunch, SubTableLaunch};
 use crate::algorithms::launch::Target;
 use crate::algorithms::launch::{Call, Gradients, buffer, layout, run};
 use crate::algorithms::streaming::planes::delta::row_products;
-use crate::language::{LaunchTarget, LearnedSite, Variant};
+use crate::language::{LaunchTarget, LearnedSite, LearnedStage, Normaliser, Variant};
 use crate::tile::exp::Exp2;
 use crate::{DType, Strided};
 
@@ -44,6 +45,9 @@ pub fn backward_within<V: Variant>(
     for (param, gradient) in params.iter().zip(gradients.learned) {
         call.clear(gradient);
         for site in &param.sites {
+            if site.stage == LearnedStage::Sink && variant.normaliser() != Normaliser::Sink {
+                continue;
+            }
             let work = Work::new(site, &param.shape, &call.problem, limits);
             let of_site =
                 OfSite { variant, call, work, site, d_out: gradients.d_out, delta: &delta };
@@ -146,7 +150,7 @@ impl<V: Variant> OfSite<'_, V> {
         let work = &self.work;
         let cells = self.cells(part);
         let (groups, chunks, rows) = (part.groups, work.chunks, part.rows);
-        let keys = self.call.problem.seq_k;
+        let keys = work.keys;
         let (sums, pieces) = match work.route {
             Route::One => (cells, chunks * work.units(part)),
             Route::Cells => (cells, chunks),
@@ -174,6 +178,7 @@ impl<V: Variant> OfSite<'_, V> {
             work.summed_heads,
             work.chunks,
             work.chunk,
+            work.keys,
         )
     }
 
@@ -190,6 +195,27 @@ impl<V: Variant> OfSite<'_, V> {
         let cpu = call.device.is_cpu();
         let cells = call.numbers(part.groups * work.chunks * work.numbers(part));
         let (cubes, units) = call.spread(part.groups * work.chunks * work.units(part));
+        let exp = if cpu { Exp2::Polynomial } else { Exp2::SpecialUnit };
+        if self.site.stage == LearnedStage::Sink {
+            run!(
+                call,
+                learned_sinks::<V::Device>,
+                cubes,
+                units,
+                call.address_type(&[&cells]),
+                work.rows,
+                buffer(call.lse),
+                buffer(self.delta),
+                buffer(&cells),
+                call.shape(),
+                self.part(part),
+                self.variant.launch_params(LaunchTarget(call.target)),
+                self.site.site,
+                exp,
+                work.route == Route::One,
+            );
+            return cells;
+        }
         run!(
             call,
             learned_cells::<V::Device>,
@@ -213,11 +239,12 @@ impl<V: Variant> OfSite<'_, V> {
             self.variant.launch_params(LaunchTarget(call.target)),
             CellsConfig {
                 site: self.site.site,
+                stage: self.site.stage,
                 head_dim: problem.head_dim,
                 value_dim: problem.value_dim,
                 cols: work.cols,
                 unroll: !cpu,
-                exp: if cpu { Exp2::Polynomial } else { Exp2::SpecialUnit },
+                exp,
                 mask: problem.class.masks(),
                 one: work.route == Route::One,
             },

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::HeadsError;
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Position, Stages,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position, Stages,
     TableParam, TableRead, Variant,
 };
 
@@ -60,6 +60,7 @@ impl<M: DeviceVariant> DeviceVariant for NotDevice<M> {
         _at: Position,
         _params: &Self::Params,
         #[comptime] _site: usize,
+        #[comptime] _stage: LearnedStage,
     ) -> f32 {
         f32::new(0.0)
     }

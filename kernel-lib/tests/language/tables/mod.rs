@@ -162,7 +162,8 @@ fn assert_learned<V: Moved>(variant: &V) {
                 let mut derived = vec![0.0; learned.len()];
                 for site in &learned.sites {
                     let place = variant.learned_index(&at, site.site);
-                    derived[place] += variant.learned_grad(score, &at, site.site);
+                    derived[place] += 
+                        variant.learned_grad(score, &at, site.site, site.stage);
                 }
                 for (place, &derived) in derived.iter().enumerate() {
                     let [below, above] =
@@ -286,14 +287,14 @@ fn a_composition_has_the_sites_of_both_in_order() {
                     let moved = first.moved(param, place, by);
                     moved.and(softcap(3.0)).and(second.clone()).score(score, &at)
                 });
-                let derived = both.learned_grad(score, &at, number);
+                let derived = both.learned_grad(score, &at, number, LearnedStage::Score);
                 assert!((measured - derived).abs() < 1e-3, "{measured} {derived}");
             }
             let between = first.clone().and(softcap(3.0)).score(score, &at);
             for site in 0..2 {
                 assert_eq!(both.learned_index(&at, 2 + site), second.learned_index(&at, site));
-                let expected = second.learned_grad(between, &at, site);
-                assert_eq!(both.learned_grad(score, &at, 2 + site), expected);
+                let expected = second.learned_grad(between, &at, site, LearnedStage::Score);
+                assert_eq!(both.learned_grad(score, &at, 2 + site, LearnedStage::Score), expected);
             }
         }
     }
