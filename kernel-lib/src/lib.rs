@@ -90,13 +90,18 @@ pub use tensor::Strided;
 /// What a file that defines or uses variants imports.
 pub mod prelude {
     pub use crate::functions::{random, random_bits, sigmoid, softplus};
-    pub use crate::language::{AnyVariant, Learned, Mask, Position, Table, Variant, heads};
+    pub use crate::language::{
+        AnyVariant, Element, Learned, Mask, Position, Table, Variant, heads,
+    };
     pub use crate::variants::*;
     pub use crate::{
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,
         attention_backward,
     };
-    pub use tilewright_macros::{kernel, mask_mod, score_fn, score_mod, sink_mod, weight_mod};
+    pub use tilewright_macros::{
+        kernel, key_mod, mask_mod, output_mod, query_key_mod, query_mod, score_fn, score_mod,
+        sink_mod, weight_mod,
+    };
 }
 
 /// What the macros' expansion names. Not for use by hand.

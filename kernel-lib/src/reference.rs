@@ -3,6 +3,10 @@
 //! Every other implementation in this repository is measured against this one, and this one's
 //! gradients against central differences of its forward pass. It is slow; give it small tensors.
 
+pub(crate) mod rows;
+
+use rows::RowStages;
+
 use crate::language::{AnyVariant, LearnedParam, LearnedStage, Normaliser, Position};
 
 /// A `[batch, heads, seq, dim]` tensor in host memory, contiguous, in `f64`.
@@ -262,12 +266,30 @@ pub(crate) fn for_each_row(
     }
 }
 
-/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps.
+/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps, between the variant's
+/// stages of rows.
 ///
 /// # Panics
 ///
 /// Where the shapes of the tensors do not fit one another.
 pub fn forward(
+    q: &HostTensor,
+    k: &HostTensor,
+    v: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+) -> Forward {
+    let mut rows = RowStages::before(variant, q, k, EXACT);
+    let forward = attend(rows.q(), rows.k(), v, variant, scale);
+    rows.after(forward.out);
+    Forward { out: rows.out().clone(), ..forward }
+}
+
+/// Nothing is rounded.
+pub(crate) const EXACT: [&dyn Fn(f64) -> f64; 2] = [&|x| x; 2];
+
+/// The forward pass between the stages of rows.
+pub(crate) fn attend(
     q: &HostTensor,
     k: &HostTensor,
     v: &HostTensor,
@@ -308,13 +330,32 @@ pub fn backward(
     variant: &AnyVariant,
     scale: f64,
 ) -> Gradients {
+    let mut rows = RowStages::before(variant, q, k, EXACT);
+    let mut learned = LearnedGradient::zeros(variant);
+    let d_raw =
+        rows.through_output(d_out, &mut learned, |q, k| attend(q, k, v, variant, scale).out);
+    let mut gradients = attend_backward(rows.q(), rows.k(), v, &d_raw, variant, scale, learned);
+    rows.reverse_inputs(&mut gradients);
+    gradients
+}
+
+/// The backward pass between the stages of rows; it adds to what is `learned`.
+pub(crate) fn attend_backward(
+    q: &HostTensor,
+    k: &HostTensor,
+    v: &HostTensor,
+    d_out: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+    learned: Vec<LearnedGradient>,
+) -> Gradients {
     let [_, _, keys, value_dim] = v.shape;
     let dim = q.shape[3];
     let mut gradients = Gradients {
         q: HostTensor::zeros(q.shape),
         k: HostTensor::zeros(k.shape),
         v: HostTensor::zeros(v.shape),
-        learned: LearnedGradient::zeros(variant),
+        learned,
     };
     for_each_row(q, k, variant, scale, |row, kv_head| {
         let (weights, lse) = row.weights();
@@ -323,8 +364,7 @@ pub fn backward(
             let product = |d| d_out.at([b, h, i, d]) * v.at([b, kv_head, key, d]);
             (0..value_dim).map(product).sum::<f64>()
         };
-        let d_weights: Vec<f64> =
-            (0..keys).map(|key| d_weighed(key) * row.factor(key)).collect();
+        let d_weights: Vec<f64> = (0..keys).map(|key| d_weighed(key) * row.factor(key)).collect();
         let d_sink = row.sink_gradient(&weights, &d_weights, lse);
         add_learned(&mut gradients.learned, LearnedStage::Sink, |site| {
             row.learned_term(0, site, LearnedStage::Sink, d_sink)

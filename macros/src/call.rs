@@ -153,9 +153,15 @@ fn passed(checker: &mut Checker<'_>, argument: &Expr) -> Option<Argument> {
         && let Some(name) = path.path.get_ident()
         && matches!(checker.lookup(&name.unraw().to_string()), Some(Binding::Position))
     {
-        if checker.kind == Kind::Sink {
-            let message = "a sink belongs to a row of queries and has no position with a key to pass \
-                           on: pass what the function needs, as in `f(at.query)`";
+        if checker.kind == Kind::Sink || checker.kind.is_of_rows() {
+            let (what, example) = match checker.kind {
+                Kind::Sink => ("a sink belongs to a row of queries", "at.query"),
+                _ => ("an element stands in a row", "at.token"),
+            };
+            let message = format!(
+                "{what} and has no position of a query and a key to pass on: pass what the function \
+                 needs, as in `f({example})`"
+            );
             checker.errors.at(argument, message);
             return None;
         }

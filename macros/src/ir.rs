@@ -57,12 +57,39 @@ pub enum Operand {
     Bool(bool),
 }
 
+/// What a function of an element knows of the rest of its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// The element's partner.
+    Pair,
+    /// The mean of the row.
+    Mean,
+    /// The mean of the row's squares.
+    MeanSquare,
+}
+
+impl Feature {
+    pub const ALL: [Feature; 3] = [Feature::Pair, Feature::Mean, Feature::MeanSquare];
+
+    /// The name of the argument that asks for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Feature::Pair => "pair",
+            Feature::Mean => "mean",
+            Feature::MeanSquare => "mean_square",
+        }
+    }
+}
+
 /// What a function is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// What the function changes: the score, or the weight.
+    /// What the function changes: the score, the weight, or an element of a row.
     Subject,
-    /// A field of the position.
+    /// What else of its row an element is given.
+    Feature(Feature),
+    /// A field of the position. Where a function changes elements of rows, a token is its query and a
+    /// dimension its key.
     Field(&'static str),
     /// A parameter, by its place in the parameter list.
     Parameter(usize),

@@ -75,7 +75,8 @@ fn mark(block: &Block, zero: &mut HashSet<Value>) {
                 mark(then, zero);
                 mark(otherwise, zero);
                 for (column, &value) in values.iter().enumerate() {
-                    if is_zero(then.results[column], zero) && is_zero(otherwise.results[column], zero)
+                    if is_zero(then.results[column], zero)
+                        && is_zero(otherwise.results[column], zero)
                     {
                         zero.insert(value);
                     }

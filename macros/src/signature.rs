@@ -9,7 +9,7 @@ use syn::{Attribute, Expr, FnArg, Ident, ItemFn, Pat, ReturnType, Token, Visibil
 
 use crate::errors::Errors;
 use crate::example::{self, Example};
-use crate::ir::Type;
+use crate::ir::{Feature, Type};
 
 /// Which attribute stands on the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,11 @@ pub enum Kind {
     Weight,
     /// It gives each row a logit for attending to nothing.
     Sink,
+    /// It changes the elements of queries, of keys, of both, or of the output.
+    Query,
+    Key,
+    QueryKey,
+    Output,
     /// A function that others call.
     Helper,
 }
@@ -31,6 +36,10 @@ impl Kind {
             Kind::Mask => "mask_mod",
             Kind::Weight => "weight_mod",
             Kind::Sink => "sink_mod",
+            Kind::Query => "query_mod",
+            Kind::Key => "key_mod",
+            Kind::QueryKey => "query_key_mod",
+            Kind::Output => "output_mod",
             Kind::Helper => "score_fn",
         }
     }
@@ -40,7 +49,34 @@ impl Kind {
         match self {
             Kind::Score => Some("score"),
             Kind::Weight => Some("weight"),
+            Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => Some("element"),
             Kind::Mask | Kind::Sink | Kind::Helper => None,
+        }
+    }
+
+    /// Whether it changes elements of rows.
+    pub fn is_of_rows(self) -> bool {
+        matches!(self, Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output)
+    }
+
+    /// The type that says where something stands.
+    pub fn position_type(self) -> &'static str {
+        if self.is_of_rows() { "Element" } else { "Position" }
+    }
+
+    /// Its fields, and what they are called where functions of all kinds are one.
+    pub fn fields(self) -> [(&'static str, &'static str); 6] {
+        if self.is_of_rows() {
+            [
+                ("batch", "batch"),
+                ("head", "head"),
+                ("token", "query"),
+                ("dim", "key"),
+                ("tokens", "queries"),
+                ("dims", "keys"),
+            ]
+        } else {
+            ["batch", "head", "query", "key", "queries", "keys"].map(|name| (name, name))
         }
     }
 
@@ -51,6 +87,9 @@ impl Kind {
             Kind::Mask => "fn name(at: Position, parameters...) -> bool",
             Kind::Weight => "fn name(weight: f32, at: Position, parameters...) -> f32",
             Kind::Sink => "fn name(at: Position, parameters...) -> f32",
+            Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => {
+                "fn name(x: f32, at: Element, parameters...) -> f32"
+            }
             Kind::Helper => "fn name(a: f32, b: u32) -> f32",
         }
     }
@@ -62,6 +101,15 @@ pub enum Normaliser {
     #[default]
     Softmax,
     Sigmoid,
+}
+
+/// Which element of a row is whose partner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// One of the first half, and the one in its place in the second.
+    Halves,
+    /// Two neighbours.
+    Neighbours,
 }
 
 /// How a derivative is given by hand.
@@ -109,6 +157,9 @@ pub struct Signature {
     pub docs: Vec<Attribute>,
     /// What the function changes.
     pub subject: Option<Ident>,
+    /// What else of its row an element is given.
+    pub features: Vec<Feature>,
+    pub pairing: Option<Pairing>,
     pub position: Option<Ident>,
     /// Which argument the position is.
     pub position_place: Option<usize>,
@@ -129,11 +180,12 @@ impl Signature {
         errors: &mut Errors,
     ) -> Signature {
         check_plain(kind, function, errors);
-        let (subject, position, parameters) = arguments(kind, function, errors);
+        let Arguments { subject, features, position, parameters } =
+            arguments(kind, function, errors);
         let result = result(kind, function, errors);
         let position_place = function.sig.inputs.iter().position(|input| {
             matches!(input, FnArg::Typed(argument)
-                if type_name(&argument.ty).as_deref() == Some("Position"))
+                if type_name(&argument.ty).as_deref() == Some(kind.position_type()))
         });
         let mut signature = Signature {
             kind,
@@ -141,6 +193,8 @@ impl Signature {
             visibility: function.vis.clone(),
             docs: function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect(),
             subject,
+            features,
+            pairing: None,
             position,
             position_place,
             parameters,
@@ -150,6 +204,7 @@ impl Signature {
             examples: Vec::new(),
         };
         signature.read_attribute(attribute, errors);
+        signature.check_pairing(errors);
         if signature.examples.is_empty() {
             signature.examples.push(signature.parameters.iter().map(Example::usual).collect());
         }
@@ -179,6 +234,10 @@ impl Signature {
                     self.read_normaliser(&name, input)?;
                     continue;
                 }
+                if name == "pair" && self.kind.is_of_rows() {
+                    self.read_pairing(&name, input)?;
+                    continue;
+                }
                 if name != "example" || self.kind == Kind::Helper {
                     let takes = match self.kind {
                         Kind::Score => format!(
@@ -187,6 +246,9 @@ impl Signature {
                         ),
                         Kind::Mask | Kind::Weight | Kind::Sink => {
                             format!("`{form}`, any number of times")
+                        }
+                        Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => {
+                            format!("`{form}`, any number of times, and `pair = halves`")
                         }
                         Kind::Helper => "none".to_owned(),
                     };
@@ -266,6 +328,50 @@ impl Signature {
     }
 }
 
+impl Signature {
+    /// `pair = ..`.
+    fn read_pairing(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        const FORM: &str = "`pair = halves` (each element of the first half with the one in its place \
+                            in the second) or `pair = neighbours` (0 with 1, 2 with 3 ...)";
+        if !input.peek(Token![=]) {
+            return Err(syn::Error::new_spanned(name, format!("partners are chosen: {FORM}")));
+        }
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.parse()?;
+        self.pairing = match value.to_token_stream().to_string().as_str() {
+            "halves" => Some(Pairing::Halves),
+            "neighbours" => Some(Pairing::Neighbours),
+            other => {
+                let message = format!("`{other}` are no pairs: write {FORM}");
+                return Err(syn::Error::new_spanned(value, message));
+            }
+        };
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        Ok(())
+    }
+
+    fn check_pairing(&self, errors: &mut Errors) {
+        let attribute = self.kind.attribute();
+        match (self.features.contains(&Feature::Pair), self.pairing) {
+            (true, None) => {
+                let message = format!(
+                    "which element is the `pair` of which? Write `#[{attribute}(pair = halves)]` or \
+                     `pair = neighbours`"
+                );
+                errors.at(&self.name, message);
+            }
+            (false, Some(_)) => {
+                let message = "`pair = ..` is given and no argument takes it: write \
+                               `fn name(x: f32, pair: f32, at: Element) -> f32`, or leave it out";
+                errors.at(&self.name, message);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Refuses what makes a function more than a plain one.
 fn check_plain(kind: Kind, function: &ItemFn, errors: &mut Errors) {
     let signature = &function.sig;
@@ -323,10 +429,17 @@ impl ToTokens for TokensOf<'_> {
     }
 }
 
-type Arguments = (Option<Ident>, Option<Ident>, Vec<Parameter>);
+#[derive(Default)]
+struct Arguments {
+    subject: Option<Ident>,
+    features: Vec<Feature>,
+    position: Option<Ident>,
+    parameters: Vec<Parameter>,
+}
 
 fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
-    let (mut subject, mut position, mut parameters) = (None, None, Vec::<Parameter>::new());
+    let Arguments { mut subject, mut features, mut position, mut parameters } =
+        Arguments::default();
     for (place, argument) in function.sig.inputs.iter().enumerate() {
         let argument = match argument {
             FnArg::Typed(argument) => argument,
@@ -360,18 +473,26 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
         }
         let type_name = type_name(&argument.ty);
         let ty = type_name.as_deref().and_then(Type::from_name);
-        let is_position = type_name.as_deref() == Some("Position");
-        let given = is_position || (kind.subject().is_some() && place == 0);
+        let is_position = type_name.as_deref() == Some(kind.position_type());
+        let feature = Feature::ALL.into_iter().find(|feature| {
+            kind.is_of_rows()
+                && place > 0
+                && position.is_none()
+                && parameters.is_empty()
+                && name == feature.name()
+        });
+        let given = is_position || feature.is_some() || (kind.subject().is_some() && place == 0);
         if let (Some(attribute), true) = (learned, given) {
-            let subject = kind.subject().map_or(String::new(), |subject| format!("the {subject} or "));
+            let subject =
+                kind.subject().map_or(String::new(), |subject| format!("the {subject} or "));
             let message = format!("only a parameter is learned, not {subject}the position");
             errors.at(attribute, message);
         }
         match kind {
-            Kind::Score | Kind::Weight if place == 0 && ty == Some(Type::F32) => {
+            _ if kind.subject().is_some() && place == 0 && ty == Some(Type::F32) => {
                 subject = Some(name);
             }
-            Kind::Score | Kind::Weight if place == 0 => errors.at(
+            _ if kind.subject().is_some() && place == 0 => errors.at(
                 &argument.ty,
                 format!(
                     "the first argument of a `#[{}]` function is the {}, of type `f32`; write `{}`",
@@ -382,6 +503,19 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             ),
             Kind::Score | Kind::Weight if place == 1 && is_position => position = Some(name),
             Kind::Mask | Kind::Sink if place == 0 && is_position => position = Some(name),
+            _ if kind.is_of_rows() && is_position && position.is_none() && parameters.is_empty() => {
+                position = Some(name);
+            }
+            _ if feature.is_some() => match (feature, ty) {
+                (Some(feature), Some(Type::F32)) => features.push(feature),
+                _ => {
+                    let message = format!(
+                        "`{name}` is a number of the element's row, of type `f32`; a parameter needs \
+                         another name"
+                    );
+                    errors.at(&argument.ty, message);
+                }
+            },
             Kind::Helper if is_position && position.is_none() => position = Some(name),
             Kind::Helper if table_type(&argument.ty).is_some() => errors.at(
                 argument,
@@ -410,6 +544,11 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                 argument,
                 format!("the position comes before every parameter; write `{}`", kind.form()),
             ),
+            _ if kind.is_of_rows() && type_name.as_deref() == Some("Position") => errors.at(
+                &argument.ty,
+                "an element of a row stands at `at: Element`, with its token and its dimension; a \
+                 `Position` is that of a query and a key",
+            ),
             _ => match table_type(&argument.ty).or(ty.map(|ty| (ty, false))) {
                 Some((ty, table)) if ty != Type::Bool => {
                     let learned = learned.is_some();
@@ -419,16 +558,23 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                     }
                     parameters.push(parameter);
                 }
-                _ => errors.at(
-                    &argument.ty,
-                    "a parameter is `f32`, `u32`, `i32`, `Table`, `Table<u32>` or `Table<i32>`; the position is `at: Position`, taken by value",
-                ),
+                _ => {
+                    let message = format!(
+                        "a parameter is `f32`, `u32`, `i32`, `Table`, `Table<u32>` or `Table<i32>`; the \
+                         position is `at: {}`, taken by value",
+                        kind.position_type()
+                    );
+                    errors.at(&argument.ty, message);
+                }
             },
         }
     }
     let what = match kind {
         Kind::Score => Some("the score as its first argument"),
         Kind::Weight => Some("the weight as its first argument"),
+        Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => {
+            Some("an element as its first argument")
+        }
         Kind::Mask | Kind::Sink => Some("the position as its first argument"),
         Kind::Helper => None,
     };
@@ -439,7 +585,7 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             format!("a `#[{}]` function takes {what}; write `{}`", kind.attribute(), kind.form());
         errors.at(&function.sig.ident, message);
     }
-    (subject, position, parameters)
+    Arguments { subject, features, position, parameters }
 }
 
 /// The element type of a table, and `true`.
@@ -509,6 +655,9 @@ fn result(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Type {
         Kind::Mask => (Some(Type::Bool), "whether the query may see the key, `-> bool`"),
         Kind::Weight => (Some(Type::F32), "the new weight, `-> f32`"),
         Kind::Sink => (Some(Type::F32), "the logit of attending to nothing, `-> f32`"),
+        Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => {
+            (Some(Type::F32), "the new element, `-> f32`")
+        }
         Kind::Helper => (None, "one value, as in `-> f32`, `-> u32`, `-> i32` or `-> bool`"),
     };
     let message = format!("a `#[{}]` function returns {what}", kind.attribute());

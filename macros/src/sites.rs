@@ -45,6 +45,8 @@ impl Along {
             Input::Field("head") => Along { head: true, ..none },
             Input::Field("query") => Along { query: true, ..none },
             Input::Field("key") => Along { key: true, ..none },
+            // The rest of a row is as good as the element.
+            Input::Feature(_) => Along { score: true, ..none },
             Input::Field(_) | Input::Parameter(_) | Input::Site(_) => none,
         }
     }

@@ -44,8 +44,13 @@ impl AttentionBackend for CubeBackend {
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let (client, device) = (q.client.clone(), q.device.clone());
         let [q, k, v, out, lse, scores, d_out] = [q, k, v, out, lse, scores, d_out].map(strided);
-        let output =
-            AttentionOutput { out, lse, scores: call.options.save_scores.then_some(scores) };
+        let output = AttentionOutput {
+            out,
+            // Burn keeps the output alone.
+            raw: None,
+            lse,
+            scores: call.options.save_scores.then_some(scores),
+        };
         let gradients =
             attention_backward(&client, &q, &k, &v, &output, &d_out, &call.variant, &call.options)
                 .unwrap_or_else(|error| refused(error));

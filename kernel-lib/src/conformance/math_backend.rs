@@ -9,6 +9,7 @@
 use super::tensors::{Inputs, round};
 use crate::DType;
 use crate::language::{AnyVariant, LearnedStage, Normaliser, Position};
+use crate::reference::rows::RowStages;
 use crate::reference::{
     Gradients, HostTensor, LearnedGradient, add_learned, normalised, score_gradients,
 };
@@ -19,6 +20,30 @@ pub(super) fn math_backend(
     variant: &AnyVariant,
     scale: f64,
     dtype: DType,
+) -> (HostTensor, Gradients) {
+    let r = |x: f64| round(x, dtype);
+    let mut rows = RowStages::before(variant, &inputs.q, &inputs.k, [&r, &r]);
+    // Parameters are `f32`, whatever the tensors are.
+    let mut learned = LearnedGradient::zeros(variant);
+    let (q, k, v) = (rows.q().clone(), rows.k().clone(), inputs.v.clone());
+    let mut between = Inputs { q, k, v, d_out: inputs.d_out.clone() };
+    let zeros = learned.clone();
+    between.d_out = rows.through_output(&inputs.d_out, &mut learned, |_, _| {
+        attend(&between, variant, scale, dtype, zeros).0
+    });
+    let (out, mut gradients) = attend(&between, variant, scale, dtype, learned);
+    rows.after(out);
+    rows.reverse_inputs(&mut gradients);
+    (rows.out().clone(), gradients)
+}
+
+/// The same between the stages of rows; it adds to what is `learned`.
+fn attend(
+    inputs: &Inputs,
+    variant: &AnyVariant,
+    scale: f64,
+    dtype: DType,
+    mut learned: Vec<LearnedGradient>,
 ) -> (HostTensor, Gradients) {
     let Inputs { q, k, v, d_out } = inputs;
     let [batches, heads, queries, dim] = q.shape;
@@ -33,8 +58,6 @@ pub(super) fn math_backend(
     // Gradients of shared heads are rounded for each query head before they are added.
     let mut d_k = HostTensor::zeros(k.shape);
     let mut d_v = HostTensor::zeros(v.shape);
-    // Parameters are `f32`, whatever the tensors are.
-    let mut learned = LearnedGradient::zeros(variant);
     for batch in 0..batches {
         for head in 0..heads {
             let kv = head / (heads / kv_heads);

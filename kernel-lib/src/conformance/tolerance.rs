@@ -23,7 +23,8 @@ use std::collections::HashMap;
 use super::tensors::Inputs;
 use crate::DType;
 use crate::language::{AnyVariant, LearnedStage};
-use crate::reference::{HostTensor, LearnedGradient, for_each_row};
+use crate::reference::rows::RowStages;
+use crate::reference::{EXACT, HostTensor, LearnedGradient, attend, attend_backward, for_each_row};
 
 /// Of the largest magnitude in the reference.
 const RELATIVE_F32: f64 = 1e-5;
@@ -70,6 +71,40 @@ pub(super) struct LearnedMagnitude {
 
 impl Magnitudes {
     pub(super) fn of(inputs: &Inputs, variant: &AnyVariant, scale: f64) -> Self {
+        let (mut most, [of_q, of_k, of_out]) = {
+            let mut rows = RowStages::before(variant, &inputs.q, &inputs.k, EXACT);
+            let between = between(&mut rows, inputs, variant, scale).0;
+            (Self::between(&between, variant, scale), rows.amplification())
+        };
+        most.q *= of_q;
+        most.k *= of_k;
+        most.out *= of_out;
+        if variant.row_stages().is_empty() {
+            return most;
+        }
+        let learned = |term: &dyn Fn(f64) -> f64| {
+            let mut rows = RowStages::before(variant, &inputs.q, &inputs.k, [&|x| x, term]);
+            let (between, learned) = between(&mut rows, inputs, variant, scale);
+            let Inputs { q, k, v, d_out } = &between;
+            let mut gradients = attend_backward(q, k, v, d_out, variant, scale, learned);
+            rows.reverse_inputs(&mut gradients);
+            gradients.learned
+        };
+        let largest =
+            |gradient: &LearnedGradient| gradient.data.iter().copied().fold(0.0, f64::max);
+        let (terms, squares) = (learned(&f64::abs), learned(&|x| x * x));
+        for ((most, terms), squares) in most.learned.iter_mut().zip(&terms).zip(&squares) {
+            if terms.param.of_rows {
+                // Each gradient of a new element is rounded by itself.
+                let rounding = (largest(squares) / 12.0).sqrt();
+                *most = LearnedMagnitude { terms: largest(terms), rounding };
+            }
+        }
+        most
+    }
+
+    /// The same between the stages of rows.
+    fn between(inputs: &Inputs, variant: &AnyVariant, scale: f64) -> Self {
         let Inputs { q, k, v, d_out } = inputs;
         let [_, _, keys, value_dim] = v.shape;
         let dim = q.shape[3];
@@ -147,6 +182,20 @@ impl Magnitudes {
         let learned = learned.collect();
         Self { q: d_q.max_abs(), k: d_k.max_abs(), v: d_v.max_abs(), learned, ..most }
     }
+}
+
+/// What meets between the stages of rows, and what stages of the output learn.
+fn between(
+    rows: &mut RowStages<'_>,
+    inputs: &Inputs,
+    variant: &AnyVariant,
+    scale: f64,
+) -> (Inputs, Vec<LearnedGradient>) {
+    let mut learned = LearnedGradient::zeros(variant);
+    let d_out = rows.through_output(&inputs.d_out, &mut learned, |q, k| {
+        attend(q, k, &inputs.v, variant, scale).out
+    });
+    (Inputs { q: rows.q().clone(), k: rows.k().clone(), v: inputs.v.clone(), d_out }, learned)
 }
 
 /// What an `f32` result may differ by.

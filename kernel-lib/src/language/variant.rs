@@ -4,7 +4,10 @@ use cubecl::client::Client;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::{And, HeadsError, LearnedParam, LearnedStage, Not, Or, Position, TableParam, TableRead};
+use super::{
+    And, AnyRowStage, HeadsError, LearnedParam, LearnedStage, Not, Or, Position, TableParam,
+    TableRead,
+};
 use crate::algorithms::launch::Target;
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
@@ -240,14 +243,13 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
     /// The derivative of the site's stage with respect to the element that it reads, 0 where the
     /// function does not come by it: of [`score`](Variant::score), [`weight`](Variant::weight) or
     /// [`sink`](Variant::sink).
-    fn learned_grad(
-        &self,
-        _score: f64,
-        _at: &Position,
-        _site: usize,
-        _stage: LearnedStage,
-    ) -> f64 {
+    fn learned_grad(&self, _score: f64, _at: &Position, _site: usize, _stage: LearnedStage) -> f64 {
         0.0
+    }
+
+    /// The stages that change queries, keys and the output, in the order in which they apply.
+    fn row_stages(&self) -> Vec<AnyRowStage> {
+        Vec::new()
     }
 
     /// Whether the variant fits a call of so many query heads: see [`heads`](super::heads).

@@ -1,8 +1,8 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
-    RegisteredVariant, Stages, Variant,
+    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope,
+    Normaliser, Position, RegisteredVariant, Stages, Variant,
 };
 
 /// Plain attention: no score is changed and no key is masked

@@ -7,5 +7,6 @@ mod cuda_source;
 mod learned;
 mod oracle;
 mod plans;
+mod stages;
 mod support;
 mod tables;

@@ -30,6 +30,7 @@ impl Text for Device<'_> {
     fn input(&self, input: Input) -> TokenStream {
         match input {
             Input::Subject => quote!(subject),
+            Input::Feature(feature) => super::feature_name(feature).to_token_stream(),
             Input::Site(_) => unreachable!("no text mentions a site"),
             Input::Field(field) => {
                 let field = Ident::new(field, proc_macro2::Span::call_site());

@@ -6,7 +6,7 @@ use syn::{Expr, ItemFn};
 
 use super::callee_name;
 use crate::ir::Callee;
-use crate::signature::{Normaliser, Signature};
+use crate::signature::{Normaliser, Pairing, Signature};
 
 /// The hash as a constant expression: of the function's own text and of all that it calls.
 pub fn hash(signature: &Signature, source: &ItemFn, callees: &[Callee]) -> TokenStream {
@@ -19,13 +19,18 @@ pub fn hash(signature: &Signature, source: &ItemFn, callees: &[Callee]) -> Token
     quote!(::tilewright::language::combined_hash(#own, &[#(#others::SOURCE_HASH),*]))
 }
 
-/// The attribute's name, and the normaliser where it is not the usual one.
+/// The attribute's name and what else it says of the computation.
 fn attribute(signature: &Signature) -> String {
-    let name = signature.kind.attribute();
-    match signature.normaliser {
-        Normaliser::Softmax => name.to_owned(),
-        Normaliser::Sigmoid => format!("{name} sigmoid"),
-    }
+    let normaliser = match signature.normaliser {
+        Normaliser::Softmax => "",
+        Normaliser::Sigmoid => " sigmoid",
+    };
+    let pairing = match signature.pairing {
+        None => "",
+        Some(Pairing::Halves) => " halves",
+        Some(Pairing::Neighbours) => " neighbours",
+    };
+    format!("{}{normaliser}{pairing}", signature.kind.attribute())
 }
 
 /// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and

@@ -8,7 +8,7 @@ use syn::{Attribute, Expr, FnArg, ItemFn, Lit, Meta};
 use super::device::Device;
 use super::hash::hash;
 use super::host::Host;
-use super::{body, call_checks, callee_aliases, listing, scope, tables};
+use super::{body, call_checks, callee_aliases, listing, rows, scope, tables};
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input};
 use crate::signature::{Kind, Normaliser, Parameter, Signature};
@@ -64,8 +64,16 @@ pub fn item(signature: &Signature, source: &ItemFn, steps: &Steps, sites: &Sites
     let checks: TokenStream =
         steps.by_hand.iter().chain([&steps.function]).map(call_checks).collect();
     let hash = hash(signature, source, callees);
-    let device = device_impl(signature, steps, sites, &variant);
-    let host = host_impl(signature, source, steps, sites, &hash, &variant);
+    let (device, host) = match signature.kind.is_of_rows() {
+        true => (
+            rows::device_impl(signature, steps, sites, &variant),
+            rows::host_impl(signature, source, steps, sites, &hash, &variant),
+        ),
+        false => (
+            device_impl(signature, steps, sites, &variant),
+            host_impl(signature, source, steps, sites, &hash, &variant),
+        ),
+    };
     let entry = registry_entry(signature, &hash, &variant);
     let by_hand = signature.gradient.as_ref().map(|gradient| {
         let types = source.sig.inputs.iter().filter_map(|input| match input {
@@ -169,19 +177,7 @@ fn device_impl(
 ) -> TokenStream {
     let parameters = &signature.parameters;
     let device = format_ident!("{variant}Device");
-    let params = format_ident!("{variant}Params");
-    let (params_type, params_item) = match parameters.as_slice() {
-        [] => (quote!(()), None),
-        parameters => {
-            let names = parameters.iter().map(|parameter| &parameter.name);
-            let types = parameters.iter().map(tables::device_type);
-            let item = quote! {
-                #[derive(cubecl::CubeType, cubecl::CubeLaunch)]
-                pub struct #params { #(pub #names: #types,)* }
-            };
-            (quote!(#params), Some(item))
-        }
-    };
+    let (params_type, types) = device_types(signature, variant);
     let text = Device::Variant(parameters);
     let stage = body(&text, steps.stage(signature.kind));
     let (mut score, mut score_grad) = (quote!(subject), quote!(f32::new(1.0f32)));
@@ -191,9 +187,7 @@ fn device_impl(
         Kind::Mask => keep = stage,
         Kind::Weight => weight = stage,
         Kind::Sink => sink = stage,
-        Kind::Score | Kind::Helper => {
-            (score, score_grad) = (stage, body(&text, steps.gradient()));
-        }
+        _ => (score, score_grad) = (stage, body(&text, steps.gradient())),
     }
     let normaliser = match (signature.kind, signature.normaliser) {
         (Kind::Sink, _) => format_ident!("Sink"),
@@ -201,18 +195,15 @@ fn device_impl(
         (_, Normaliser::Sigmoid) => format_ident!("Sigmoid"),
     };
     let weighs = signature.kind == Kind::Weight;
-    let learned =
-        tables::device_learned(&text, steps.stage(signature.kind), sites, &params_type);
+    let learned = tables::device_learned(
+        &text,
+        steps.stage(signature.kind),
+        sites,
+        &params_type,
+        signature.kind,
+    );
     quote! {
-        #[allow(unused, missing_docs, clippy::all)]
-        mod device {
-            use ::tilewright::__private::cubecl;
-            use cubecl::prelude::*;
-
-            #params_item
-
-            pub struct #device;
-        }
+        #types
 
         #[allow(unused, missing_docs, clippy::all)]
         const _: () = {
@@ -255,6 +246,63 @@ fn device_impl(
     }
 }
 
+/// The type of the parameters in kernels; and a module with it and the type of the device half.
+pub fn device_types(signature: &Signature, variant: &Ident) -> (TokenStream, TokenStream) {
+    let device = format_ident!("{variant}Device");
+    let params = format_ident!("{variant}Params");
+    let (params_type, params_item) = match signature.parameters.as_slice() {
+        [] => (quote!(()), None),
+        parameters => {
+            let names = parameters.iter().map(|parameter| &parameter.name);
+            let types = parameters.iter().map(tables::device_type);
+            let item = quote! {
+                #[derive(cubecl::CubeType, cubecl::CubeLaunch)]
+                pub struct #params { #(pub #names: #types,)* }
+            };
+            (quote!(#params), Some(item))
+        }
+    };
+    let types = quote! {
+        #[allow(unused, missing_docs, clippy::all)]
+        mod device {
+            use ::tilewright::__private::cubecl;
+            use cubecl::prelude::*;
+
+            #params_item
+
+            pub struct #device;
+        }
+    };
+    (params_type, types)
+}
+
+/// The parameters as a kernel's launch takes them.
+pub fn launch_params(signature: &Signature, variant: &Ident) -> TokenStream {
+    match signature.parameters.as_slice() {
+        [] => quote!(()),
+        parameters => {
+            let launch = format_ident!("{variant}ParamsLaunch");
+            let arguments = parameters.iter().map(tables::launch_argument);
+            quote!(device::#launch::new(#(#arguments),*))
+        }
+    }
+}
+
+/// Name and parameters as text.
+pub fn describe(signature: &Signature) -> TokenStream {
+    let name = signature.name.unraw().to_string();
+    let fields: Vec<&Ident> = signature.parameters.iter().map(|p| &p.name).collect();
+    match fields.as_slice() {
+        [] => quote!(::std::string::String::from(#name)),
+        fields => {
+            let values: Vec<String> =
+                fields.iter().map(|field| format!("{}={{}}", field.unraw())).collect();
+            let format = format!("{name}({})", values.join(", "));
+            quote!(::std::format!(#format, #(self.#fields),*))
+        }
+    }
+}
+
 fn host_impl(
     signature: &Signature,
     source: &ItemFn,
@@ -265,7 +313,6 @@ fn host_impl(
 ) -> TokenStream {
     let parameters = &signature.parameters;
     let device = format_ident!("{variant}Device");
-    let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
     let text = Host::Variant(parameters);
     let stage = body(&text, steps.stage(signature.kind));
     let (mut score, mut score_grad) = (quote!(subject), quote!(1.0));
@@ -282,9 +329,7 @@ fn host_impl(
         Kind::Mask => keep = stage,
         Kind::Weight => after_score("weight"),
         Kind::Sink => after_score("sink"),
-        Kind::Score | Kind::Helper => {
-            (score, score_grad) = (stage, body(&text, steps.gradient()));
-        }
+        _ => (score, score_grad) = (stage, body(&text, steps.gradient())),
     }
     let derived_grad = steps.by_hand.as_ref().map(|_| {
         let derived = body(&text, &steps.derived);
@@ -299,24 +344,7 @@ fn host_impl(
         }
     });
     let listings = listing::methods(signature, source, steps);
-    let launch_params = match fields.as_slice() {
-        [] => quote!(()),
-        _ => {
-            let launch = format_ident!("{variant}ParamsLaunch");
-            let arguments = parameters.iter().map(tables::launch_argument);
-            quote!(device::#launch::new(#(#arguments),*))
-        }
-    };
-    let name = signature.name.unraw().to_string();
-    let describe = match fields.as_slice() {
-        [] => quote!(::std::string::String::from(#name)),
-        fields => {
-            let values: Vec<String> =
-                fields.iter().map(|field| format!("{}={{}}", field.unraw())).collect();
-            let format = format!("{name}({})", values.join(", "));
-            quote!(::std::format!(#format, #(self.#fields),*))
-        }
-    };
+    let (launch_params, describe) = (launch_params(signature, variant), describe(signature));
     let tables = tables::host_methods(&text, signature, steps.stage(signature.kind), sites);
     let is_score = signature.kind == Kind::Score;
     let is_mask = signature.kind == Kind::Mask;

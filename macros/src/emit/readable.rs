@@ -93,6 +93,7 @@ impl<'f> Printer<'f> {
         for name in known.chain(signature.parameters.iter().map(|parameter| &parameter.name)) {
             printer.taken.insert(name.to_string());
         }
+        printer.taken.extend(signature.features.iter().map(|feature| feature.name().to_owned()));
         printer
     }
 
@@ -100,6 +101,10 @@ impl<'f> Printer<'f> {
         let signature = self.signature;
         let mut arguments: Vec<TokenStream> =
             signature.subject.iter().map(|name| quote!(#name: f32)).collect();
+        arguments.extend(signature.features.iter().map(|&feature| {
+            let name = super::feature_name(feature);
+            quote!(#name: f32)
+        }));
         arguments.extend(signature.parameters.iter().map(|parameter| {
             let (name, element) = (&parameter.name, type_name(parameter.ty));
             match (parameter.table, parameter.ty) {
@@ -109,7 +114,8 @@ impl<'f> Printer<'f> {
             }
         }));
         if let (Some(name), Some(place)) = (&signature.position, signature.position_place) {
-            arguments.insert(place, quote!(#name: Position));
+            let ty = Ident::new(signature.kind.position_type(), Span::call_site());
+            arguments.insert(place, quote!(#name: #ty));
         }
         arguments
     }
@@ -222,7 +228,14 @@ impl<'f> Printer<'f> {
         let signature = self.signature;
         let tokens = match input.map(|(input, _)| *input) {
             Some(Input::Subject) => signature.subject.as_ref().map(|name| quote!(#name)),
+            Some(Input::Feature(feature)) => {
+                let name = super::feature_name(feature);
+                Some(quote!(#name))
+            }
             Some(Input::Field(field)) => {
+                let fields = signature.kind.fields();
+                let written = fields.iter().find(|(_, one)| *one == field);
+                let field = written.map_or(field, |(written, _)| written);
                 let field = Ident::new(field, Span::call_site());
                 signature.position.as_ref().map(|at| quote!(#at.#field))
             }

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::device::Device;
 use super::host::Host;
-use super::{Text, body, steps};
+use super::{Text, body, rows, steps};
 use crate::differentiate::differentiate;
 use crate::example::Example;
 use crate::ir::{Function, Input, Operand, Type};
@@ -83,7 +83,7 @@ pub fn example(example: &Example) -> TokenStream {
             ::tilewright::language::Example::Table(
                 |sizes: &::tilewright::language::ExampleSizes| {
                     #[allow(unused_variables)]
-                    let [batch, heads, queries, keys] = sizes.each();
+                    let [batch, heads, queries, keys, head_dim, value_dim] = sizes.each();
                     // A difference may be negative at some sizes.
                     ::std::vec![#(::core::cmp::max(#dimensions, 1i64) as usize),*]
                 }
@@ -108,6 +108,7 @@ pub fn device_learned(
     function: &Function,
     sites: &Sites,
     params: &TokenStream,
+    kind: Kind,
 ) -> TokenStream {
     let choose = |bodies: Vec<TokenStream>, nothing: TokenStream| {
         bodies.into_iter().enumerate().rev().fold(nothing, |otherwise, (number, body)| {
@@ -121,6 +122,9 @@ pub fn device_learned(
         .collect();
     let gradient = choose(gradients, quote!(f32::new(0.0f32)));
     let count = sites.learned.len();
+    let features = kind.is_of_rows().then(|| rows::features(&quote!(f32)));
+    let stage = (!kind.is_of_rows())
+        .then(|| quote!(#[comptime] stage: ::tilewright::language::LearnedStage,));
     quote! {
         const LEARNED_SITES: usize = #count;
 
@@ -130,10 +134,11 @@ pub fn device_learned(
 
         fn learned_grad(
             subject: f32,
+            #features
             at: Position,
             params: &#params,
             #[comptime] site: usize,
-            #[comptime] stage: ::tilewright::language::LearnedStage,
+            #stage
         ) -> f32 {
             #gradient
         }
@@ -164,7 +169,7 @@ pub fn host_methods(
     }
     let variant = signature.name.unraw().to_string();
     // What is read whatever becomes of the score.
-    let in_mask = matches!(signature.kind, Kind::Mask | Kind::Sink);
+    let in_mask = matches!(signature.kind, Kind::Mask | Kind::Sink) || signature.kind.is_of_rows();
     let tables = in_memory.iter().map(|&place| {
         let parameter = &parameters[place];
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
@@ -223,7 +228,8 @@ fn learned(
     let stage = match signature.kind {
         Kind::Weight => format_ident!("Weight"),
         Kind::Sink => format_ident!("Sink"),
-        Kind::Score | Kind::Mask | Kind::Helper => format_ident!("Score"),
+        kind if kind.is_of_rows() => format_ident!("Rows"),
+        _ => format_ident!("Score"),
     };
     let learned = signature.parameters.iter().enumerate().filter(|(_, p)| p.learned);
     let params = learned.map(|(place, parameter)| {
@@ -245,10 +251,14 @@ fn learned(
                 variant: #variant,
                 name: #text,
                 shape: self.#name.shape().to_vec(),
+                of_rows: #of_rows,
                 sites: ::std::vec![#(#own),*],
             }
         }
     });
+    let of_rows = signature.kind.is_of_rows();
+    let features = of_rows.then(|| rows::features(&quote!(f64)));
+    let stage_argument = (!of_rows).then(|| quote!(stage: ::tilewright::language::LearnedStage,));
     let numbers: Vec<usize> = (0..sites.learned.len()).collect();
     let indices = sites.learned.iter().map(|site| index(text, site));
     let gradients =
@@ -268,9 +278,10 @@ fn learned(
         fn learned_grad(
             &self,
             subject: f64,
+            #features
             at: &::tilewright::language::Position,
             site: usize,
-            stage: ::tilewright::language::LearnedStage,
+            #stage_argument
         ) -> f64 {
             match site {
                 #(#numbers => { #gradients })*

@@ -60,7 +60,7 @@ pub fn learned_sinks<V: DeviceVariant, R: Size>(
                     keys: shape.keys as u32,
                 };
                 sinks.insert(lane, V::sink(at, &params));
-                let slope = 
+                let slope =
                     V::learned_grad(0.0f32, at, &params, site, comptime!(LearnedStage::Sink));
                 slopes.insert(lane, slope);
             }

@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use super::{HeadsError, joined};
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Mask, MaskScope, Normaliser, Position,
-    Stages, TableParam, TableRead, Variant,
+    AnyRowStage, DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Mask,
+    MaskScope, Normaliser, Position, Stages, TableParam, TableRead, Variant,
 };
 
 /// Two variants as one: made by [`Variant::and`].
@@ -89,7 +89,7 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for AndDevice<A, B> {
             match comptime!(stage) {
                 LearnedStage::Score => own * B::score_grad(between, at, &params.second),
                 LearnedStage::Weight => own * B::weight(at, &params.second),
-                LearnedStage::Sink => {
+                LearnedStage::Sink | LearnedStage::Rows => {
                     // The second's sink stands in the place of the first's.
                     if comptime!(B::NORMALISER == Normaliser::Sink) { f32::new(0.0) } else { own }
                 }
@@ -99,7 +99,7 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for AndDevice<A, B> {
             let own = B::learned_grad(between, at, &params.second, site, stage);
             match comptime!(stage) {
                 LearnedStage::Weight => own * A::weight(at, &params.first),
-                LearnedStage::Score | LearnedStage::Sink => own,
+                LearnedStage::Score | LearnedStage::Sink | LearnedStage::Rows => own,
             }
         }
     }
@@ -189,7 +189,7 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
             (None, LearnedStage::Weight) => {
                 first.learned_grad(score, at, site, stage) * second.weight(at)
             }
-            (None, LearnedStage::Sink) => match B::Device::NORMALISER {
+            (None, LearnedStage::Sink | LearnedStage::Rows) => match B::Device::NORMALISER {
                 Normaliser::Sink => 0.0,
                 _ => first.learned_grad(score, at, site, stage),
             },
@@ -198,6 +198,12 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
             }
             (Some(site), _) => second.learned_grad(between, at, site, stage),
         }
+    }
+
+    fn row_stages(&self) -> Vec<AnyRowStage> {
+        let mut stages = self.first.row_stages();
+        stages.extend(self.second.row_stages());
+        stages
     }
 
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {

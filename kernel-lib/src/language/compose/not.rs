@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use super::HeadsError;
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position, Stages,
-    TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
+    Stages, TableParam, TableRead, Variant,
 };
 
 /// What a mask does not keep: made by [`Variant::not`].

@@ -5,8 +5,8 @@ use cubecl::prelude::*;
 use super::and::{BothParams, BothParamsLaunch};
 use super::{HeadsError, joined};
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position, Stages,
-    TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
+    Stages, TableParam, TableRead, Variant,
 };
 
 /// What either of two masks keeps: made by [`Variant::or`].

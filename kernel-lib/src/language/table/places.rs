@@ -45,6 +45,8 @@ pub struct LearnedParam {
     pub name: &'static str,
     /// The shape of its values, and of their gradient.
     pub shape: Vec<usize>,
+    /// Whether it belongs to a stage of queries, keys or the output.
+    pub of_rows: bool,
     /// The sites that read it: its gradient is the sum over all of them.
     pub sites: Vec<LearnedSite>,
 }
@@ -101,6 +103,8 @@ pub enum LearnedStage {
     Weight,
     /// A `#[sink_mod]`: the logit of a row for attending to nothing.
     Sink,
+    /// A stage of queries, keys or the output, which is listed by that stage alone.
+    Rows,
 }
 
 /// The index of a site in one dimension of its parameter.

@@ -46,11 +46,14 @@ pub fn evaluate(function: &Function, inputs: &Inputs, helpers: &Helpers) -> Outc
             let number = match input {
                 Input::Subject => F32(inputs.score),
                 Input::Field(field) => {
-                    let place = crate::check::FIELDS.iter().position(|known| *known == field);
+                    let fields = Kind::Score.fields();
+                    let place = fields.iter().position(|(_, known)| *known == field);
                     U32(inputs.position[place.expect("a field")])
                 }
                 Input::Parameter(place) => inputs.parameters[place],
-                Input::Site(_) => unreachable!("the functions made here have no tables"),
+                Input::Feature(_) | Input::Site(_) => {
+                    unreachable!("the functions made here change scores and have no tables")
+                }
             };
             (value, number)
         })
@@ -143,7 +146,7 @@ impl Run<'_> {
                                 let place = fields.iter().position(|known| *known == field);
                                 U32(self.position[place.expect("a field")])
                             }
-                            Input::Subject | Input::Site(_) => {
+                            Input::Subject | Input::Feature(_) | Input::Site(_) => {
                                 unreachable!("a helper has no score and no tables")
                             }
                         };

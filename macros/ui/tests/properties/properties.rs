@@ -50,7 +50,9 @@ fn moved(inputs: &Inputs, input: Input, by: f64) -> Inputs {
                 *x += by;
             }
         }
-        Input::Field(_) | Input::Site(_) => unreachable!("only numbers are varied here"),
+        Input::Feature(_) | Input::Field(_) | Input::Site(_) => {
+            unreachable!("only numbers are varied here")
+        }
     }
     inputs
 }
