@@ -7,10 +7,10 @@ use syn::{Expr, ExprCall, ExprMethodCall, Token};
 
 use crate::check::{Binding, Checker};
 use crate::ir::{Argument, Operand, Type};
+use crate::kind::Kind;
 use crate::literal::Checked;
 use crate::methods;
 use crate::near::{list, near};
-use crate::signature::Kind;
 
 pub fn method(checker: &mut Checker<'_>, call: &ExprMethodCall) -> Option<Checked> {
     let name = call.method.unraw().to_string();

@@ -14,9 +14,10 @@ use crate::errors::Errors;
 use crate::given::{Expected, Given};
 use crate::index::{self, Tables};
 use crate::ir::{Function, Input, Operand, Type};
+use crate::kind::Kind;
 use crate::literal::{self, Checked};
 use crate::near::{list, near};
-use crate::signature::{Kind, Signature};
+use crate::signature::Signature;
 use crate::{call, refuse};
 
 /// What a name stands for.

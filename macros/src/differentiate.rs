@@ -387,7 +387,8 @@ mod tests {
     use crate::check::check;
     use crate::emit::host_text;
     use crate::errors::Errors;
-    use crate::signature::{Kind, Signature};
+    use crate::kind::Kind;
+    use crate::signature::Signature;
 
     /// The host's text of the derivative.
     fn derivative(source: ItemFn) -> String {

@@ -289,7 +289,8 @@
 //!
 //! # How it works
 //!
-//! `signature` reads the head of the function, and `example` the values to test it with. `check`,
+//! `signature` reads the head of the function, of a `kind`, `attribute` what its attribute says, and
+//! `example` the values to test it with. `check`,
 //! with `flow` (blocks and `return`), `choice` and `join` (`if` and `match`), `pattern`, `given`
 //! (tuples), `operators`, `call` and `index` (tables), reads the body, resolves names, checks types
 //! and writes it through `builder` as steps of `ir`, where `methods` says what each method means;
@@ -299,6 +300,7 @@
 //! random.
 //! `kernel` reads and writes whole kernels, whose body goes to CubeCL.
 
+mod attribute;
 mod builder;
 mod call;
 mod check;
@@ -314,6 +316,7 @@ mod index;
 mod ir;
 mod join;
 mod kernel;
+mod kind;
 mod linear;
 mod literal;
 mod methods;
@@ -327,7 +330,8 @@ mod sites;
 use proc_macro::TokenStream;
 
 use errors::Errors;
-use signature::{Kind, Signature};
+use kind::Kind;
+use signature::Signature;
 
 /// Makes a function of a score a variant: see the [crate's guide](crate).
 #[proc_macro_attribute]

@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::check::check as steps;
-    use crate::signature::Kind;
+    use crate::kind::Kind;
 
     fn refusal(source: ItemFn) -> Option<String> {
         let mut errors = Errors::default();

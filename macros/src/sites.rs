@@ -386,7 +386,8 @@ mod tests {
     use crate::differentiate::differentiate;
     use crate::emit::host_text;
     use crate::errors::Errors;
-    use crate::signature::{Kind, Signature};
+    use crate::kind::Kind;
+    use crate::signature::Signature;
 
     fn found(source: &ItemFn) -> (Signature, Function, Sites) {
         let mut errors = Errors::default();

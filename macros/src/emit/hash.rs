@@ -6,7 +6,8 @@ use syn::{Expr, ItemFn};
 
 use super::callee_name;
 use crate::ir::Callee;
-use crate::signature::{Normaliser, Pairing, Signature};
+use crate::kind::{Normaliser, Pairing};
+use crate::signature::Signature;
 
 /// The hash as a constant expression: of the function's own text and of all that it calls.
 pub fn hash(signature: &Signature, source: &ItemFn, callees: &[Callee]) -> TokenStream {
@@ -75,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::errors::Errors;
-    use crate::signature::Kind;
+    use crate::kind::Kind;
 
     #[test]
     fn layout_and_visibility_do_not_change_the_hash_and_the_body_does() {

@@ -10,7 +10,8 @@ use super::readable::{formatted, readable};
 use super::{callee_name, rows};
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Part};
-use crate::signature::{Kind, Signature};
+use crate::kind::Kind;
+use crate::signature::Signature;
 
 /// `source` and `derivative` of a variant, with those of all that it calls.
 pub fn methods(signature: &Signature, source: &ItemFn, steps: &Steps) -> TokenStream {

@@ -7,13 +7,15 @@ mod host;
 mod item;
 mod listing;
 pub mod readable;
+mod registry;
 mod rows;
 mod scope;
 mod tables;
 
 pub use hash::source_hash;
 pub use helper::helper;
-pub use item::{Steps, doc_text, item, variant_name};
+pub use item::{Steps, item, variant_name};
+pub use registry::doc_text;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};

@@ -437,7 +437,7 @@ mod tests {
     use crate::check::check;
     use crate::differentiate::differentiate;
     use crate::errors::Errors;
-    use crate::signature::Kind;
+    use crate::kind::Kind;
 
     fn derivative(source: ItemFn) -> String {
         let mut errors = Errors::default();

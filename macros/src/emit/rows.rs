@@ -12,7 +12,8 @@ use super::item::{Steps, describe, device_types, launch_params};
 use super::{body, feature_name, listing, tables};
 use crate::differentiate::differentiate;
 use crate::ir::{Feature, Input};
-use crate::signature::{Kind, Pairing, Signature};
+use crate::kind::{Kind, Pairing};
+use crate::signature::Signature;
 use crate::sites::Sites;
 use syn::ItemFn;
 

@@ -10,7 +10,8 @@ use super::{Text, body, rows, steps};
 use crate::differentiate::differentiate;
 use crate::example::Example;
 use crate::ir::{Function, Input, Operand, Type};
-use crate::signature::{Kind, Parameter, Signature};
+use crate::kind::Kind;
+use crate::signature::{Parameter, Signature};
 use crate::sites::{Along, Dimension, Reads, Site, Sites};
 
 fn element(parameter: &Parameter) -> TokenStream {

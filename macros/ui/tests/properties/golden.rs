@@ -11,8 +11,8 @@ use crate::evaluate::{Inputs, Number, evaluate};
 use crate::generate::function;
 use crate::helpers::Helpers;
 use crate::ir::{Function, Input};
+use crate::kind::Kind;
 use crate::properties::difference;
-use crate::signature::Kind;
 use crate::steps_of;
 
 const FILE: &str = "../../kernel-lib/tests/language/generated.rs";

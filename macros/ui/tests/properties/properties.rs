@@ -12,7 +12,7 @@ use crate::evaluate::{Inputs, Number, evaluate};
 use crate::generate::{Source, function};
 use crate::helpers::Helpers;
 use crate::ir::{Function, Input};
-use crate::signature::Kind;
+use crate::kind::Kind;
 use crate::steps_of;
 
 const CASES: u32 = 4000;
