@@ -1,7 +1,7 @@
 //! Attention variants as annotated Rust functions, with tuned forward and backward kernels.
 //!
 //! A variant is what makes one attention differ from `softmax(Q Kᵀ · scale) V`: a function of the
-//! score, a mask, or several of them composed. It is written once, as a plain function; the macros
+//! score, a mask, of queries, keys, weights or the output, or several of them composed. It is written once, as a plain function; the macros
 //! derive its gradient, and every kernel is compiled for it.
 //!
 //! ```

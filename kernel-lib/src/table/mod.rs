@@ -12,7 +12,6 @@ mod schema;
 
 pub use active::{TABLE_VARIABLE, embedded, lookup};
 pub use error::{EntryFault, TableError};
-pub(crate) use hash::text_hash;
 pub use hash::{kernel_hash, kernel_sources};
 pub use nearest::{MAX_DISTANCE, distance, lookup_in};
 pub use schema::{Entry, Fingerprint, RunnerUp, SCHEMA, Table};
