@@ -78,9 +78,10 @@ impl<'r> RowStages<'r> {
     }
 
     fn reverse_output(&self, d_out: &HostTensor, learned: &mut [LearnedGradient]) -> HostTensor {
-        let stages = (0..self.stages.len()).filter(|&nth| self.stages[nth].is_of_output());
+        let stages: Vec<usize> =
+            (0..self.stages.len()).filter(|&nth| self.stages[nth].is_of_output()).collect();
         let mut d = d_out.clone();
-        for (nth, old) in stages.zip(&self.out).rev() {
+        for (nth, old) in stages.into_iter().zip(&self.out).rev() {
             d = self.old(nth, old, &d, learned);
         }
         d

@@ -232,6 +232,7 @@ fn learned(
         kind if kind.is_of_rows() => format_ident!("Rows"),
         _ => format_ident!("Score"),
     };
+    let of_rows = signature.kind.is_of_rows();
     let learned = signature.parameters.iter().enumerate().filter(|(_, p)| p.learned);
     let params = learned.map(|(place, parameter)| {
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
@@ -257,7 +258,6 @@ fn learned(
             }
         }
     });
-    let of_rows = signature.kind.is_of_rows();
     let features = of_rows.then(|| rows::features(&quote!(f64)));
     let stage_argument = (!of_rows).then(|| quote!(stage: ::tilewright::language::LearnedStage,));
     let numbers: Vec<usize> = (0..sites.learned.len()).collect();

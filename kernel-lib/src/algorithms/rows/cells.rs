@@ -70,7 +70,7 @@ pub fn row_cells<D: DeviceRowStage, F: Float, R: Size, W: Size>(
                     dims: shape.keys,
                 };
                 add_row::<D, F, R, W>(
-                    &mut tile, x, d_y, x_layout, d_y_layout, row, lane, col, &params, config,
+                    &mut tile, x, d_y, x_layout, d_y_layout, row, col, &params, lane, config,
                 );
             }
         }
@@ -116,9 +116,9 @@ fn add_row<D: DeviceRowStage, F: Float, R: Size, W: Size>(
     x_layout: Layout,
     d_y_layout: Layout,
     row: Row,
-    lane: usize,
     col: usize,
     params: &D::Params,
+    #[comptime] lane: usize,
     #[comptime] config: RowCellsConfig,
 ) {
     let from = row.lies::<W>(x_layout);

@@ -56,9 +56,10 @@ pub fn backward(
     let out = call.raw.unwrap_or(call.out);
 
     let mut d_out = gradients.d_out.clone();
-    let after = || stages.iter().zip(&learned).filter(|(stage, _)| stage.is_of_output());
+    let after: Vec<_> =
+        stages.iter().zip(&learned).filter(|(stage, _)| stage.is_of_output()).collect();
     let olds = through(&outputs, out, call);
-    for ((stage, learned), old) in after().zip(&olds).rev() {
+    for ((stage, learned), old) in after.into_iter().zip(&olds).rev() {
         let to = call.target.empty_like(&d_out, d_out.shape);
         let tensors = [Tensors { old, d_new: &d_out, to: &to }];
         stage.launch_gradients(call, &tensors);

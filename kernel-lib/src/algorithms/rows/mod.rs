@@ -90,7 +90,7 @@ impl Row {
                 let other = select(dim < half, dim + half, dim - min(half, dim));
                 select(paired, other, dim)
             }
-            Pairing::Neighbours => select(paired, dim ^ 1, dim),
+            Pairing::Neighbours => select(paired, dim ^ 1usize, dim),
         }
     }
 }

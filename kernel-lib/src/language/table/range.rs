@@ -240,7 +240,7 @@ fn needed_by(reader: &impl Reader, sizes: &ExampleSizes) -> Vec<Vec<usize>> {
 /// All positions of a small problem; of a large one the corners of every head, the borders of
 /// the first, every sequence once, and a sample.
 fn positions(sizes: &ExampleSizes) -> Box<dyn Iterator<Item = Position>> {
-    let ExampleSizes { batch, heads, queries, keys } = *sizes;
+    let ExampleSizes { batch, heads, queries, keys, .. } = *sizes;
     let place = move |[batch, head, query, key]: [usize; 4]| Position {
         batch: batch as u32,
         head: head as u32,
