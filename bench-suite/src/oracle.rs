@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result};
 use cubecl::client::Client;
 use half::{bf16, f16};
 use tilewright::language::{
-    AnyVariant, LaunchParams, LaunchTarget, LearnedParam, Position, Stages, Variant,
+    AnyVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Normaliser, Position,
+    Stages, Variant,
 };
 use tilewright::reference::{self, HostTensor};
 use tilewright::variants::Softmax;
@@ -229,6 +230,18 @@ impl Variant for Part {
         self.variant.keep(&self.whole(at))
     }
 
+    fn normaliser(&self) -> Normaliser {
+        self.variant.normaliser()
+    }
+
+    fn sink(&self, at: &Position) -> f64 {
+        self.variant.sink(&self.whole(at))
+    }
+
+    fn weight(&self, at: &Position) -> f64 {
+        self.variant.weight(&self.whole(at))
+    }
+
     fn learned(&self) -> Vec<LearnedParam> {
         self.variant.learned()
     }
@@ -237,8 +250,8 @@ impl Variant for Part {
         self.variant.learned_index(&self.whole(at), site)
     }
 
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
-        self.variant.learned_grad(score, &self.whole(at), site)
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
+        self.variant.learned_grad(score, &self.whole(at), site, stage)
     }
 
     fn describe(&self) -> String {

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn registered_variants_and_compositions_have_names() {
-        let sizes = ExampleSizes { batch: 2, heads: 3, queries: 4, keys: 5 };
+        let [head_dim, value_dim] = [8, 8];
+        let sizes = ExampleSizes { batch: 2, heads: 3, queries: 4, keys: 5, head_dim, value_dim };
         let softcap = Subject::named("softcap", &sizes).unwrap();
         assert_eq!(softcap.params, BTreeMap::from([("cap".to_owned(), 30.0)]));
         let both = Subject::named("softcap+causal", &sizes).unwrap();

@@ -6,7 +6,7 @@ use cubecl::server::Handle;
 use crate::algorithms::launch;
 use crate::device::Device;
 use crate::explain;
-use crate::language::{AnyVariant, ExampleSizes, LearnedParam, check_tables};
+use crate::language::{AnyRowStage, AnyVariant, ExampleSizes, LearnedParam, check_tables};
 use crate::table::{self, Answer, Source};
 use crate::tile::elements::Precision;
 use crate::{AttentionError, DType, Pass, Plan, Problem, Strided};
@@ -44,6 +44,8 @@ impl AttentionOptions {
 pub struct AttentionOutput {
     /// `[batch, heads, queries, value_dim]`, laid out in memory as `q` is.
     pub out: Strided,
+    /// The output before the variant's `#[output_mod]`s, where it has some.
+    pub raw: Option<Strided>,
     /// The log-sum-exp of each row of modified scores: `f32`, contiguous
     /// `[batch, heads, queries, 1]`, minus infinity where every key is masked. Of 16-bit tensors, it
     /// may be the logarithm of a sum of weights that were rounded to the element type.
@@ -75,7 +77,8 @@ pub struct LearnedGradient {
     pub values: Handle,
 }
 
-/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps.
+/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps, between the variant's
+/// stages of queries and keys and those of the output.
 ///
 /// `q` is `[batch, heads, queries, head_dim]`, `k` `[batch, kv_heads, keys, head_dim]` and `v`
 /// `[batch, kv_heads, keys, value_dim]`, with any strides; `heads` is a multiple of `kv_heads`.
@@ -99,15 +102,17 @@ pub fn attention(
     let out_shape = [problem.batch, problem.heads, problem.seq_q, problem.value_dim];
     let rows = [problem.batch, problem.heads, problem.seq_q, 1];
     let cells = [problem.batch, problem.heads, problem.seq_q, problem.seq_k];
+    let changes_output = variant.row_stages().iter().any(AnyRowStage::is_of_output);
     let output = AttentionOutput {
         out: Strided::empty_like(client, q, out_shape),
+        raw: changes_output.then(|| Strided::empty_like(client, q, out_shape)),
         lse: Strided::empty(client, rows, DType::F32),
         scores: options.save_scores.then(|| Strided::empty(client, cells, DType::F32)),
     };
     if output.out.is_empty() {
         return Ok(output);
     }
-    check_tables(client, &variant, &ExampleSizes::from(&problem))?;
+    check_tables(client, &variant, &ExampleSizes::from(&problem), problem.kv_heads)?;
     explain::if_asked(client, &variant, &problem, options);
     let device = Device::of(client);
     let call = launch::Call {
@@ -122,6 +127,7 @@ pub fn attention(
         k,
         v,
         out: &output.out,
+        raw: output.raw.as_ref(),
         lse: &output.lse,
         scores: output.scores.as_ref(),
     };
@@ -160,6 +166,11 @@ pub fn attention_backward(
     if options.save_scores && output.scores.is_none() {
         return Err(AttentionError::NoSavedScores);
     }
+    if let Some(raw) = &output.raw {
+        same_shape("raw", raw, out_shape)?;
+        same_dtype("raw", raw, q.dtype)?;
+        raw.check("raw")?;
+    }
     let mut gradients = AttentionGradients {
         q: Strided::empty_like(client, q, q.shape),
         k: Strided::empty_like(client, k, k.shape),
@@ -180,8 +191,16 @@ pub fn attention_backward(
         gradients.learned = of_params(params, learned);
         return Ok(gradients);
     }
-    check_tables(client, &variant, &ExampleSizes::from(&problem))?;
+    check_tables(client, &variant, &ExampleSizes::from(&problem), problem.kv_heads)?;
     explain::if_asked(client, &variant, &problem, options);
+    let changes_output = variant.row_stages().iter().any(AnyRowStage::is_of_output);
+    // Not kept: it is computed again.
+    let again = (changes_output && output.raw.is_none())
+        .then(|| {
+            let options = AttentionOptions { plan: None, ..options.clone() };
+            attention(client, q, k, v, &variant, &options)
+        })
+        .transpose()?;
     let device = Device::of(client);
     let call = launch::Call {
         target: launch::Target::Device(client),
@@ -195,6 +214,7 @@ pub fn attention_backward(
         k,
         v,
         out: &output.out,
+        raw: again.as_ref().unwrap_or(output).raw.as_ref(),
         lse: &output.lse,
         scores: output.scores.as_ref().filter(|_| options.save_scores),
     };

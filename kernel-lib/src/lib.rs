@@ -1,7 +1,7 @@
 //! Attention variants as annotated Rust functions, with tuned forward and backward kernels.
 //!
 //! A variant is what makes one attention differ from `softmax(Q Kᵀ · scale) V`: a function of the
-//! score, a mask, or several of them composed. It is written once, as a plain function; the macros
+//! score, a mask, of queries, keys, weights or the output, or several of them composed. It is written once, as a plain function; the macros
 //! derive its gradient, and every kernel is compiled for it.
 //!
 //! ```
@@ -95,14 +95,19 @@ pub use tensor::Strided;
 
 /// What a file that defines or uses variants imports.
 pub mod prelude {
-    pub use crate::functions::{sigmoid, softplus};
-    pub use crate::language::{AnyVariant, Learned, Mask, Position, Table, Variant, heads};
+    pub use crate::functions::{random, random_bits, sigmoid, softplus};
+    pub use crate::language::{
+        AnyVariant, Element, Learned, Mask, Position, Table, Variant, heads,
+    };
     pub use crate::variants::*;
     pub use crate::{
         AttentionGradients, AttentionOptions, AttentionOutput, DType, Strided, attention,
         attention_backward,
     };
-    pub use tilewright_macros::{kernel, mask_mod, score_fn, score_mod};
+    pub use tilewright_macros::{
+        kernel, key_mod, mask_mod, output_mod, query_key_mod, query_mod, score_fn, score_mod,
+        sink_mod, weight_mod,
+    };
 }
 
 /// What the macros' expansion names. Not for use by hand.

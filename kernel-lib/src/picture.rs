@@ -26,8 +26,9 @@ const CURVE_RANGE: f64 = 4.0;
 /// What a variant does to the scores of one head, in shades.
 ///
 /// Of a mask or bias, rows are queries and columns keys: what is masked is white, and what a score
-/// of 1 becomes is the darker the higher it is. Of a variant that treats all positions alike, it is
-/// the curve of new scores (upwards) over old ones, from -4 to 4.
+/// of 1 becomes is the darker the higher it is. Of a variant that multiplies weights, cells are the
+/// darker the more a weight grows, and white where it becomes 0. Of a variant that treats all
+/// positions alike, it is the curve of new scores (upwards) over old ones, from -4 to 4.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     /// What is drawn.
@@ -44,8 +45,17 @@ impl Picture {
             let [query, key, queries, keys] = [query, key, queries, keys].map(|n| n as u32);
             Position { batch: 0, head, query, key, queries, keys }
         };
-        let cells = (0..queries).flat_map(|query| (0..keys).map(move |key| (query, key)));
-        let scores: Vec<Option<f64>> = cells
+        let cells = || (0..queries).flat_map(|query| (0..keys).map(move |key| (query, key)));
+        let factors: Vec<f64> =
+            cells().map(|(query, key)| variant.weight(&position(query, key))).collect();
+        if factors.iter().any(|&factor| factor != 1.0) {
+            let kept = cells().zip(factors).map(|((query, key), factor)| {
+                (factor != 0.0 && variant.keep(&position(query, key))).then_some(factor)
+            });
+            let title = format!("{}: what weights are multiplied by", variant.describe());
+            return Self { title, cols: keys, shades: shades_of(&kept.collect::<Vec<_>>()) };
+        }
+        let scores: Vec<Option<f64>> = cells()
             .map(|(query, key)| position(query, key))
             .map(|at| variant.keep(&at).then(|| variant.score(1.0, &at)))
             .collect();

@@ -3,7 +3,11 @@
 //! Every other implementation in this repository is measured against this one, and this one's
 //! gradients against central differences of its forward pass. It is slow; give it small tensors.
 
-use crate::language::{AnyVariant, LearnedParam, Normaliser, Position};
+pub(crate) mod rows;
+
+use rows::RowStages;
+
+use crate::language::{AnyVariant, LearnedParam, LearnedStage, Normaliser, Position};
 
 /// A `[batch, heads, seq, dim]` tensor in host memory, contiguous, in `f64`.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +120,20 @@ impl LearnedGradient {
     }
 }
 
+/// Adds to the gradients what each site of a stage says: a term, and the element that it is for.
+pub(crate) fn add_learned(
+    gradients: &mut [LearnedGradient],
+    stage: LearnedStage,
+    term: impl Fn(usize) -> (usize, f64),
+) {
+    for LearnedGradient { param, data } in gradients {
+        for site in param.sites.iter().filter(|site| site.stage == stage) {
+            let (place, term) = term(site.site);
+            data[place] += term;
+        }
+    }
+}
+
 /// One row of the attention matrix: the keys that one query sees.
 pub(crate) struct Row<'a> {
     pub variant: &'a AnyVariant,
@@ -154,6 +172,28 @@ impl Row<'_> {
     pub fn weights(&self) -> (Vec<f64>, f64) {
         let modified: Vec<f64> = (0..self.scores.len()).map(|key| self.modified(key)).collect();
         normalised(&modified, self.variant, &self.position(0))
+    }
+
+    /// What a site adds to which element, given the gradient of its stage.
+    pub fn learned_term(
+        &self,
+        key: usize,
+        site: usize,
+        stage: LearnedStage,
+        d_stage: f64,
+    ) -> (usize, f64) {
+        let at = self.position(key);
+        let slope = self.variant.learned_grad(self.scores[key], &at, site, stage);
+        (self.variant.learned_index(&at, site), d_stage * slope)
+    }
+
+    /// The gradient of the row's sink, a score whose weight meets no value; 0 without one.
+    pub fn sink_gradient(&self, weights: &[f64], d_weights: &[f64], lse: f64) -> f64 {
+        if self.variant.normaliser() != Normaliser::Sink {
+            return 0.0;
+        }
+        let mean: f64 = weights.iter().zip(d_weights).map(|(w, d)| w * d).sum();
+        -(self.variant.sink(&self.position(0)) - lse).exp() * mean
     }
 
     /// What a key's weight is multiplied by once it was normalised.
@@ -226,12 +266,30 @@ pub(crate) fn for_each_row(
     }
 }
 
-/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps.
+/// `softmax(score_mod(Q Kᵀ · scale)) V` over the keys that the mask keeps, between the variant's
+/// stages of rows.
 ///
 /// # Panics
 ///
 /// Where the shapes of the tensors do not fit one another.
 pub fn forward(
+    q: &HostTensor,
+    k: &HostTensor,
+    v: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+) -> Forward {
+    let mut rows = RowStages::before(variant, q, k, EXACT);
+    let forward = attend(rows.q(), rows.k(), v, variant, scale);
+    rows.after(forward.out);
+    Forward { out: rows.out().clone(), ..forward }
+}
+
+/// Nothing is rounded.
+pub(crate) const EXACT: [&dyn Fn(f64) -> f64; 2] = [&|x| x; 2];
+
+/// The forward pass between the stages of rows.
+pub(crate) fn attend(
     q: &HostTensor,
     k: &HostTensor,
     v: &HostTensor,
@@ -272,22 +330,45 @@ pub fn backward(
     variant: &AnyVariant,
     scale: f64,
 ) -> Gradients {
+    let mut rows = RowStages::before(variant, q, k, EXACT);
+    let mut learned = LearnedGradient::zeros(variant);
+    let d_raw =
+        rows.through_output(d_out, &mut learned, |q, k| attend(q, k, v, variant, scale).out);
+    let mut gradients = attend_backward(rows.q(), rows.k(), v, &d_raw, variant, scale, learned);
+    rows.reverse_inputs(&mut gradients);
+    gradients
+}
+
+/// The backward pass between the stages of rows; it adds to what is `learned`.
+pub(crate) fn attend_backward(
+    q: &HostTensor,
+    k: &HostTensor,
+    v: &HostTensor,
+    d_out: &HostTensor,
+    variant: &AnyVariant,
+    scale: f64,
+    learned: Vec<LearnedGradient>,
+) -> Gradients {
     let [_, _, keys, value_dim] = v.shape;
     let dim = q.shape[3];
     let mut gradients = Gradients {
         q: HostTensor::zeros(q.shape),
         k: HostTensor::zeros(k.shape),
         v: HostTensor::zeros(v.shape),
-        learned: LearnedGradient::zeros(variant),
+        learned,
     };
     for_each_row(q, k, variant, scale, |row, kv_head| {
-        let (weights, _) = row.weights();
+        let (weights, lse) = row.weights();
         let (b, h, i) = (row.batch, row.head, row.query);
-        let d_weight = |key| {
+        let d_weighed = |key| {
             let product = |d| d_out.at([b, h, i, d]) * v.at([b, kv_head, key, d]);
-            (0..value_dim).map(product).sum::<f64>() * row.factor(key)
+            (0..value_dim).map(product).sum::<f64>()
         };
-        let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
+        let d_weights: Vec<f64> = (0..keys).map(|key| d_weighed(key) * row.factor(key)).collect();
+        let d_sink = row.sink_gradient(&weights, &d_weights, lse);
+        add_learned(&mut gradients.learned, LearnedStage::Sink, |site| {
+            row.learned_term(0, site, LearnedStage::Sink, d_sink)
+        });
         let d_scores = score_gradients(&weights, &d_weights, row.variant.normaliser());
         for key in 0..keys {
             let weighed = weights[key] * row.factor(key);
@@ -299,11 +380,13 @@ pub fn backward(
                 continue;
             }
             let d_modified = d_scores[key];
-            for LearnedGradient { param, data } in &mut gradients.learned {
-                for site in &param.sites {
-                    let slope = row.variant.learned_grad(row.scores[key], &at, site.site);
-                    data[row.variant.learned_index(&at, site.site)] += d_modified * slope;
-                }
+            for (stage, d_stage) in [
+                (LearnedStage::Score, d_modified),
+                (LearnedStage::Weight, weights[key] * d_weighed(key)),
+            ] {
+                add_learned(&mut gradients.learned, stage, |site| {
+                    row.learned_term(key, site, stage, d_stage)
+                });
             }
             let slope = row.variant.score_grad(row.scores[key], &at);
             let d_score = d_modified * slope * scale;

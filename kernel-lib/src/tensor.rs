@@ -39,6 +39,13 @@ impl Strided {
     ///
     /// The gradient of a `[batch, seq, heads, dim]` tensor is laid out as `[batch, seq, heads, dim]`.
     pub fn empty_like(client: &Client, like: &Strided, shape: [usize; 4]) -> Self {
+        let strides = Self::strides_like(like, shape);
+        let handle = client.empty(bytes(shape, like.dtype));
+        Self { handle, shape, strides, dtype: like.dtype }
+    }
+
+    /// Strides without gaps whose order is that of another tensor's.
+    pub(crate) fn strides_like(like: &Strided, shape: [usize; 4]) -> [usize; 4] {
         let mut order = [0, 1, 2, 3];
         // Stable, so that dimensions of size one, whose strides say nothing, keep their place.
         order[..3].sort_by_key(|&d| core::cmp::Reverse(like.strides[d]));
@@ -48,8 +55,7 @@ impl Strided {
             strides[d] = step;
             step *= shape[d].max(1);
         }
-        let handle = client.empty(bytes(shape, like.dtype));
-        Self { handle, shape, strides, dtype: like.dtype }
+        strides
     }
 
     /// Elements in the tensor.

@@ -122,7 +122,9 @@ fn what_is_refused_names_the_parameter_and_what_to_do() {
         "{message}"
     );
     let message = refusal(|device| {
-        Attention::learned([Tensor::<5>::zeros([1, 1, 1, 1, 1], device).into()], |[t]| temperature(t))
+        Attention::learned([Tensor::<5>::zeros([1, 1, 1, 1, 1], device).into()], |[t]| {
+            temperature(t)
+        })
     });
     assert_eq!(
         message,

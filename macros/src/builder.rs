@@ -177,6 +177,7 @@ impl Builder {
         let ty = self.type_of(a);
         match op {
             Binary::Div | Binary::Rem if ty.is_integer() => return self.integer_division(op, a, b),
+            Binary::Shl | Binary::Shr => return self.shift(op, a, b),
             // CubeCL compares no truths on CUDA.
             Binary::Equal | Binary::NotEqual if ty == Type::Bool => {
                 let opposite = self.unary(Unary::Not, b);
@@ -253,6 +254,17 @@ impl Builder {
         }
         let negated = self.unary(Unary::Neg, a);
         self.select(negates, negated, result)
+    }
+
+    /// A shift of so many bits, counted modulo 32: what is shifted by more differs between devices.
+    fn shift(&mut self, op: Binary, a: Operand, bits: Operand) -> Operand {
+        let ty = self.type_of(a);
+        let last = if ty == Type::U32 { Operand::U32(31) } else { Operand::I32(31) };
+        let bits = self.binary(Binary::BitAnd, bits, last);
+        match bits {
+            Operand::U32(0) | Operand::I32(0) => a,
+            bits => self.step(ty, Op::Binary(op, a, bits)),
+        }
     }
 
     /// `a / b` where a factor that is `b` itself cancels. For derivatives only: there `a` is a
@@ -395,6 +407,11 @@ fn fold(op: Binary, a: Operand, b: Operand) -> Option<Operand> {
             Binary::Rem => U32(x % y.max(1)),
             Binary::Min => U32(x.min(y)),
             Binary::Max => U32(x.max(y)),
+            Binary::BitAnd => U32(x & y),
+            Binary::BitOr => U32(x | y),
+            Binary::BitXor => U32(x ^ y),
+            Binary::Shl => U32(x.wrapping_shl(y)),
+            Binary::Shr => U32(x.wrapping_shr(y)),
             Binary::Pow => U32(x.wrapping_pow(y)),
             _ => return None,
         }),
@@ -405,6 +422,11 @@ fn fold(op: Binary, a: Operand, b: Operand) -> Option<Operand> {
             Binary::Mul => I32(x.wrapping_mul(y)),
             Binary::Min => I32(x.min(y)),
             Binary::Max => I32(x.max(y)),
+            Binary::BitAnd => I32(x & y),
+            Binary::BitOr => I32(x | y),
+            Binary::BitXor => I32(x ^ y),
+            Binary::Shl => I32(x.wrapping_shl(y as u32)),
+            Binary::Shr => I32(x.wrapping_shr(y as u32)),
             _ => return None,
         }),
         (Bool(x), Bool(y)) if op.is_comparison() => Some(Bool(compare(op, &x, &y))),
@@ -463,6 +485,21 @@ mod tests {
         assert_eq!(count(constant), 1);
         let variable = steps(Type::U32, |builder, a, b| builder.binary(Binary::Div, a, b));
         assert_eq!(count(variable), 3);
+    }
+
+    #[test]
+    fn a_shift_stays_below_the_bits_of_a_number() {
+        let constant =
+            steps(Type::U32, |builder, a, _| builder.binary(Binary::Shl, a, Operand::U32(35)));
+        let [Statement::Let { op, .. }] = constant.body.statements.as_slice() else {
+            panic!("one step: {:?}", constant.body)
+        };
+        assert!(matches!(op, Op::Binary(Binary::Shl, _, Operand::U32(3))));
+        let variable = steps(Type::I32, |builder, a, b| builder.binary(Binary::Shr, a, b));
+        assert_eq!(variable.body.statements.len(), 2);
+        let none =
+            steps(Type::I32, |builder, a, _| builder.binary(Binary::Shr, a, Operand::I32(32)));
+        assert_eq!(none.body.statements, []);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use syn::{Expr, ExprCall, ExprMethodCall, Token};
 
 use crate::check::{Binding, Checker};
 use crate::ir::{Argument, Operand, Type};
+use crate::kind::Kind;
 use crate::literal::Checked;
 use crate::methods;
 use crate::near::{list, near};
@@ -152,6 +153,18 @@ fn passed(checker: &mut Checker<'_>, argument: &Expr) -> Option<Argument> {
         && let Some(name) = path.path.get_ident()
         && matches!(checker.lookup(&name.unraw().to_string()), Some(Binding::Position))
     {
+        if checker.kind == Kind::Sink || checker.kind.is_of_rows() {
+            let (what, example) = match checker.kind {
+                Kind::Sink => ("a sink belongs to a row of queries", "at.query"),
+                _ => ("an element stands in a row", "at.token"),
+            };
+            let message = format!(
+                "{what} and has no position of a query and a key to pass on: pass what the function \
+                 needs, as in `f({example})`"
+            );
+            checker.errors.at(argument, message);
+            return None;
+        }
         return Some(Argument::Position);
     }
     match checker.expression(argument, None)? {

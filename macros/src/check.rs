@@ -14,13 +14,11 @@ use crate::errors::Errors;
 use crate::given::{Expected, Given};
 use crate::index::{self, Tables};
 use crate::ir::{Function, Input, Operand, Type};
+use crate::kind::Kind;
 use crate::literal::{self, Checked};
 use crate::near::{list, near};
-use crate::signature::{Kind, Signature};
+use crate::signature::Signature;
 use crate::{call, refuse};
-
-/// The fields of `Position`; each is a `u32`.
-pub const FIELDS: [&str; 6] = ["batch", "head", "query", "key", "queries", "keys"];
 
 /// What a name stands for.
 #[derive(Clone)]
@@ -37,7 +35,12 @@ pub enum Binding {
 pub fn check(signature: &Signature, body: &syn::Block, errors: &mut Errors) -> Option<Function> {
     let mut checker = Checker::new(signature, errors);
     let names = signature.parameters.iter().map(|parameter| Some(&parameter.name)).collect();
-    checker.bind_arguments(signature, signature.score.as_ref(), signature.position.as_ref(), names);
+    checker.bind_arguments(
+        signature,
+        signature.subject.as_ref(),
+        signature.position.as_ref(),
+        names,
+    );
     let result = checker.body(body)?;
     let (function, tables, errors) = checker.finish(result)?;
     tables.check(signature, &function, errors);
@@ -48,6 +51,7 @@ pub struct Checker<'a> {
     pub builder: Builder,
     pub scopes: Vec<HashMap<String, Binding>>,
     pub tables: Tables,
+    pub kind: Kind,
     /// The type of the function's result.
     pub result: Type,
     pub errors: &'a mut Errors,
@@ -57,19 +61,23 @@ impl<'a> Checker<'a> {
     pub fn new(signature: &Signature, errors: &'a mut Errors) -> Checker<'a> {
         let (builder, scopes) = (Builder::new(), vec![HashMap::new()]);
         let tables = Tables::of(signature);
-        Checker { builder, scopes, tables, result: signature.result, errors }
+        Checker { builder, scopes, tables, kind: signature.kind, result: signature.result, errors }
     }
 
     /// Makes every argument an input, under the names that the body gives them.
     pub fn bind_arguments(
         &mut self,
         signature: &Signature,
-        score: Option<&syn::Ident>,
+        subject: Option<&syn::Ident>,
         position: Option<&syn::Ident>,
         parameters: Vec<Option<&syn::Ident>>,
     ) {
-        if signature.kind == Kind::Score {
-            self.bind_argument(Input::Score, Type::F32, score);
+        if signature.subject.is_some() {
+            self.bind_argument(Input::Subject, Type::F32, subject);
+        }
+        for &feature in &signature.features {
+            let name = syn::Ident::new(feature.name(), proc_macro2::Span::call_site());
+            self.bind_argument(Input::Feature(feature), Type::F32, Some(&name));
         }
         if let Some(position) = position {
             self.bind(position, Binding::Position);
@@ -235,11 +243,12 @@ impl Checker<'_> {
                 Some(Binding::Value(value)) => Some(value),
                 Some(Binding::Unknown) => None,
                 Some(Binding::Position) => {
-                    let fields = list(FIELDS);
-                    self.errors.at(
-                        name,
-                        format!("a position is read by its fields, as in `{text}.query`: {fields}"),
+                    let fields = self.kind.fields().map(|(name, _)| name);
+                    let (example, fields) = (fields[2], list(fields));
+                    let message = format!(
+                        "a position is read by its fields, as in `{text}.{example}`: {fields}"
                     );
+                    self.errors.at(name, message);
                     None
                 }
                 Some(Binding::Table(place)) => {
@@ -312,15 +321,24 @@ impl Checker<'_> {
 
     fn position_field(&mut self, member: &Member) -> Option<Given> {
         let known = match member {
-            Member::Named(name) => FIELDS.into_iter().find(|known| name == known),
+            Member::Named(name) => {
+                self.kind.fields().into_iter().find(|(known, _)| name == known).map(|(_, one)| one)
+            }
             Member::Unnamed(_) => None,
         };
         let Some(known) = known else {
             let name = member.to_token_stream();
-            let fields = list(FIELDS);
-            self.errors.at(member, format!("`Position` has no field `{name}`; it has {fields}"));
+            let (ty, fields) =
+                (self.kind.position_type(), list(self.kind.fields().map(|(name, _)| name)));
+            self.errors.at(member, format!("`{ty}` has no field `{name}`; it has {fields}"));
             return None;
         };
+        if self.kind == Kind::Sink && known == "key" {
+            let message = "a sink belongs to a row of queries, not to a key: it may depend on \
+                           `batch`, `head`, `query`, `queries` and `keys`";
+            self.errors.at(member, message);
+            return None;
+        }
         Some(Given::typed(self.builder.input(Input::Field(known), Type::U32), Type::U32))
     }
 }

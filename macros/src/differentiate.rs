@@ -387,14 +387,15 @@ mod tests {
     use crate::check::check;
     use crate::emit::host_text;
     use crate::errors::Errors;
-    use crate::signature::{Kind, Signature};
+    use crate::kind::Kind;
+    use crate::signature::Signature;
 
     /// The host's text of the derivative.
     fn derivative(source: ItemFn) -> String {
         let mut errors = Errors::default();
         let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
         let function = check(&signature, &source.block, &mut errors).expect("no errors");
-        let gradient = differentiate(&function, &[Input::Score]);
+        let gradient = differentiate(&function, &[Input::Subject]);
         host_text(&signature.parameters, &gradient).to_string()
     }
 
@@ -424,7 +425,7 @@ mod tests {
         assert_text(
             softcap,
             parse_quote! {
-                let v0 = score;
+                let v0 = subject;
                 let v1 = f64::from(self.cap);
                 let v2 = v0 / v1;
                 let v3 = v2.tanh();
@@ -443,7 +444,7 @@ mod tests {
         assert_text(
             bent,
             parse_quote! {
-                let v0 = score;
+                let v0 = subject;
                 let v1 = v0 > 1f64;
                 let (v5,) = if v1 {
                     let v4 = 1f64 / v0;
@@ -464,13 +465,13 @@ mod tests {
         let mut errors = Errors::default();
         let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
         let function = check(&signature, &source.block, &mut errors).expect("no errors");
-        let inputs = [Input::Score, Input::Parameter(0), Input::Parameter(1)];
+        let inputs = [Input::Subject, Input::Parameter(0), Input::Parameter(1)];
         let gradient = differentiate(&function, &inputs);
         let value = |input: Input| {
             let known = function.inputs.iter().find(|(known, _)| *known == input);
             Operand::Value(known.expect("every parameter is an input").1)
         };
-        let expected = [value(Input::Parameter(0)), value(Input::Score), ONE];
+        let expected = [value(Input::Parameter(0)), value(Input::Subject), ONE];
         assert_eq!(gradient.body.results, expected);
         assert_eq!(gradient.body.statements, []);
     }

@@ -17,7 +17,7 @@ use crate::near::list;
 use crate::signature::Parameter;
 
 /// The sizes that the shape of a table may depend on; fields of `ExampleSizes`.
-const SIZES: [&str; 4] = ["batch", "heads", "queries", "keys"];
+const SIZES: [&str; 6] = ["batch", "heads", "queries", "keys", "head_dim", "value_dim"];
 
 /// The value of one parameter.
 pub enum Example {

@@ -310,7 +310,8 @@ mod tests {
     use crate::check::check;
     use crate::emit::host_text;
     use crate::errors::Errors;
-    use crate::signature::{Kind, Signature};
+    use crate::kind::Kind;
+    use crate::signature::Signature;
 
     fn text(source: ItemFn) -> String {
         let mut errors = Errors::default();

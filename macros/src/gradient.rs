@@ -32,7 +32,7 @@ pub fn check(
                 checker.errors.at(path, message);
                 return None;
             }
-            let mut arguments = vec![checker.builder.input(Input::Score, Type::F32)];
+            let mut arguments = vec![checker.builder.input(Input::Subject, Type::F32)];
             for (place, parameter) in signature.parameters.iter().enumerate() {
                 arguments.push(match parameter.learned {
                     true => index::learned_number(&mut checker, place),

@@ -57,12 +57,39 @@ pub enum Operand {
     Bool(bool),
 }
 
+/// What a function of an element knows of the rest of its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// The element's partner.
+    Pair,
+    /// The mean of the row.
+    Mean,
+    /// The mean of the row's squares.
+    MeanSquare,
+}
+
+impl Feature {
+    pub const ALL: [Feature; 3] = [Feature::Pair, Feature::Mean, Feature::MeanSquare];
+
+    /// The name of the argument that asks for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Feature::Pair => "pair",
+            Feature::Mean => "mean",
+            Feature::MeanSquare => "mean_square",
+        }
+    }
+}
+
 /// What a function is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The score.
-    Score,
-    /// A field of the position.
+    /// What the function changes: the score, the weight, or an element of a row.
+    Subject,
+    /// What else of its row an element is given.
+    Feature(Feature),
+    /// A field of the position. Where a function changes elements of rows, a token is its query and a
+    /// dimension its key.
     Field(&'static str),
     /// A parameter, by its place in the parameter list.
     Parameter(usize),
@@ -142,12 +169,24 @@ pub enum Binary {
     GreaterEqual,
     And,
     Or,
+    BitAnd,
+    BitOr,
+    BitXor,
+    /// By fewer bits than the number has: the builder has made sure of it.
+    Shl,
+    Shr,
 }
 
 impl Binary {
     pub fn is_comparison(self) -> bool {
         use Binary::*;
         matches!(self, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
+    }
+
+    /// Whether it works on the bits of integers.
+    pub fn is_of_bits(self) -> bool {
+        use Binary::*;
+        matches!(self, BitAnd | BitOr | BitXor | Shl | Shr)
     }
 }
 

@@ -2,8 +2,18 @@
 //!
 //! # The language
 //!
-//! `#[score_mod]` changes the scores of an attention, `#[mask_mod]` says which keys a query may
-//! see. Each stands on a plain function of one pair of query and key (these two are in
+//! Each stage of an attention has an attribute, which stands on a plain function:
+//!
+//! | attribute | the function | what it is for |
+//! |---|---|---|
+//! | `#[query_mod]`, `#[key_mod]`, `#[query_key_mod]` | `fn f(x: f32, at: Element, ..) -> f32` | new elements of queries, keys or both: see [rows](#rows) |
+//! | `#[score_mod]` | `fn f(score: f32, at: Position, ..) -> f32` | a new score |
+//! | `#[mask_mod]` | `fn f(at: Position, ..) -> bool` | whether a query sees a key |
+//! | `#[sink_mod]` | `fn f(at: Position, ..) -> f32` | a row's logit of attending to nothing, beside its scores |
+//! | `#[weight_mod]` | `fn f(weight: f32, at: Position, ..) -> f32` | a normalised weight times something |
+//! | `#[output_mod]` | `fn f(x: f32, at: Element, ..) -> f32` | new elements of the output |
+//!
+//! Most are scores and masks, functions of one pair of query and key (these two are in
 //! `tilewright::variants`, where they are tested):
 //!
 //! ```text
@@ -20,8 +30,8 @@
 //! }
 //! ```
 //!
-//! **Arguments.** A score function takes the score, then, if it likes, the position; a mask
-//! function takes the position. Parameters follow: numbers, `f32`, `u32` or `i32`, and tables of
+//! **Arguments.** A function takes what it changes (a mask or a sink nothing), then, if it likes, the
+//! position; a mask takes that in any case. Parameters follow: numbers, `f32`, `u32` or `i32`, and tables of
 //! them, `Table` (of `f32`), `Table<u32>` or `Table<i32>`.
 //!
 //! ```text
@@ -48,7 +58,7 @@
 //! - `if` with `else` and `else if`, and `match` on whole numbers, truths and tuples of them, with
 //!   `|`, ranges, names, guards and `_`; both give values, tuples too;
 //! - `return` anywhere in these, as in `if score < low { return low; }`;
-//! - arithmetic, comparisons, `&&`, `||`, `!`, casts, the methods of numbers as `a.max(b)` or
+//! - arithmetic, comparisons, `&&`, `||`, `!`, casts, `& | ^ << >>` and `!` on the bits of integers, the methods of numbers as `a.max(b)` or
 //!   `f32::max(a, b)` (an unknown one is answered with the list), and constants such as
 //!   `f32::INFINITY` and `core::f32::consts::PI`;
 //! - elements of tables, and calls of functions marked `#[score_fn]`.
@@ -68,6 +78,26 @@
 //! }
 //! ```
 //!
+//! **Weights.** A `#[weight_mod]` multiplies what the softmax made; the factor is made of the position
+//! and the parameters, so that the backward pass remains one pass. The macro differentiates the
+//! function and refuses one whose derivative changes with the weight, or that adds something to it.
+//! The functions `random_bits(seed, at)` and `random(seed, at)` of the library are the same in both
+//! passes:
+//!
+//! ```text
+//! /// Attention dropout.
+//! #[weight_mod(example(0.25, 7))]
+//! pub fn dropout(weight: f32, at: Position, p: f32, seed: u32) -> f32 {
+//!     let growth = 1.0 / (1.0 - p);
+//!     if random(seed, at) < p { 0.0 } else { weight * growth }
+//! }
+//! ```
+//!
+//! **Normalisers.** Scores become weights by a softmax. A `#[sink_mod]` adds a logit to each row's sum
+//! that has no value, as `sinks[at.head]`; `at.key` has no meaning there. With
+//! `#[score_mod(normaliser = sigmoid)]` each weight is the sigmoid of its score and no row is
+//! normalised. Of two joined variants with normalisers of their own the second's counts.
+//!
 //! **Joined** variants are one kernel: `a.and(b)`, of masks also `a.or(b)` and `a.not()`, and
 //! `heads(0..8, a).heads(8..16, b)` for heads that differ.
 //!
@@ -76,8 +106,8 @@
 //! score, both again in `f64` for the host, and an entry in the registry. `example(..)` gives
 //! values of the parameters to test with, in their order or by name, and may be repeated; without
 //! it every number is 1. A table is written as its shape, `table(heads, queries + keys)`, which may
-//! depend on the sizes of what is tested (`batch`, `heads`, `queries`, `keys`), and is filled with
-//! seeded random numbers; one that is left out is as large as what the function reads.
+//! depend on the sizes of what is tested (`batch`, `heads`, `queries`, `keys`, `head_dim`,
+//! `value_dim`), and is filled with seeded random numbers; one that is left out is as large as what the function reads.
 //!
 //! # Functions that others call
 //!
@@ -109,6 +139,46 @@
 //! A caller's source hash contains those of the functions it calls: a change in one of them makes
 //! tuned tables and caches stale.
 //!
+//! # Rows
+//!
+//! A stage of rows is a function of one element of a query, a key or the output:
+//!
+//! ```text
+//! /// Rotary position embedding.
+//! #[query_key_mod(pair = halves, example(100.0))]
+//! pub fn rope(x: f32, pair: f32, at: Element, theta: f32) -> f32 {
+//!     let half = at.dims / 2;
+//!     let frequency = theta.powf(-((at.dim % half) as f32) / half as f32);
+//!     let angle = at.token as f32 * frequency;
+//!     let turned = if at.dim < half { -pair } else { pair };
+//!     x * angle.cos() + turned * angle.sin()
+//! }
+//!
+//! /// RMS-norm with a learned scale.
+//! #[query_key_mod(example(table(head_dim), 0.01))]
+//! pub fn qk_norm(
+//!     x: f32,
+//!     mean_square: f32,
+//!     at: Element,
+//!     #[learned] scale: Table,
+//!     epsilon: f32,
+//! ) -> f32 {
+//!     x / (mean_square + epsilon).sqrt() * scale[at.dim]
+//! }
+//! ```
+//!
+//! `at: Element` has `batch`, `head`, `token`, `dim`, `tokens` and `dims`, `u32` each; of keys, `head`
+//! is a key head. Between the element and `at` a function may ask, by these names, for `pair`, the
+//! element's partner in its row (`pair = halves`: those in the same place of both halves;
+//! `pair = neighbours`: 0 and 1, 2 and 3 ...; the last of an odd number is its own), and for `mean` and
+//! `mean_square`, those of the row. Partners have each other, so the transposed derivative of such a
+//! function gathers as well, and every gradient has one owner.
+//!
+//! Stages of rows are kernels of their own before and after those of attention, whatever these are:
+//! a pass over the rows forward, and in the backward pass one more to make queries and keys again and
+//! one for their gradients. They compute in `f32`; the new rows are of the tensors' type. Joined
+//! stages apply in their order, one pass each. `heads(..)` takes none.
+//!
 //! # Derivatives
 //!
 //! The derivative is derived from the steps of the function, by reverse-mode differentiation.
@@ -130,7 +200,8 @@
 //! # Numbers
 //!
 //! - A bare integer literal takes the type of what it is joined with, else `i32`.
-//! - Integer `+ - *` wrap, on the host too. A divisor of zero counts as one: no parameter can
+//! - Integer `+ - *` wrap, on the host too, and shifts count bits modulo 32. Where the function itself
+//!   is called, as a `#[score_fn]` is, Rust's rules hold: write `a.wrapping_mul(b)` there. A divisor of zero counts as one: no parameter can
 //!   make a kernel trap.
 //! - Casts are Rust's, except from an `f32` outside the integer's range, which gives an
 //!   unspecified integer on the device.
@@ -218,16 +289,18 @@
 //!
 //! # How it works
 //!
-//! `signature` reads the head of the function, and `example` the values to test it with. `check`,
+//! `signature` reads the head of the function, of a `kind`, `attribute` what its attribute says, and
+//! `example` the values to test it with. `check`,
 //! with `flow` (blocks and `return`), `choice` and `join` (`if` and `match`), `pattern`, `given`
 //! (tuples), `operators`, `call` and `index` (tables), reads the body, resolves names, checks types
 //! and writes it through `builder` as steps of `ir`, where `methods` says what each method means;
 //! `gradient` does so for a derivative written by hand. `sites` finds where tables are read.
-//! `differentiate` makes the derivative of such steps, and `emit` prints all of it: for the device,
+//! `linear` sees to it that a weight is only multiplied. `differentiate` makes the derivative of steps, and `emit` prints all of it: for the device,
 //! for the host, and for people. The property tests in `macros/ui` run steps of functions made at
 //! random.
 //! `kernel` reads and writes whole kernels, whose body goes to CubeCL.
 
+mod attribute;
 mod builder;
 mod call;
 mod check;
@@ -243,6 +316,8 @@ mod index;
 mod ir;
 mod join;
 mod kernel;
+mod kind;
+mod linear;
 mod literal;
 mod methods;
 mod near;
@@ -255,7 +330,8 @@ mod sites;
 use proc_macro::TokenStream;
 
 use errors::Errors;
-use signature::{Kind, Signature};
+use kind::Kind;
+use signature::Signature;
 
 /// Makes a function of a score a variant: see the [crate's guide](crate).
 #[proc_macro_attribute]
@@ -267,6 +343,44 @@ pub fn score_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn mask_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Mask, attribute, item)
+}
+
+/// Makes a function of a normalised weight a variant: see the [crate's guide](crate).
+#[proc_macro_attribute]
+pub fn weight_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Weight, attribute, item)
+}
+
+/// Makes a function that gives a row the logit of nothing a variant: see the
+/// [crate's guide](crate).
+#[proc_macro_attribute]
+pub fn sink_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Sink, attribute, item)
+}
+
+/// Makes a function of an element of a query a variant: see the [crate's guide](crate#rows).
+#[proc_macro_attribute]
+pub fn query_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Query, attribute, item)
+}
+
+/// Makes a function of an element of a key a variant: see the [crate's guide](crate#rows).
+#[proc_macro_attribute]
+pub fn key_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Key, attribute, item)
+}
+
+/// Makes a function of an element of a query or a key a variant: see the
+/// [crate's guide](crate#rows).
+#[proc_macro_attribute]
+pub fn query_key_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::QueryKey, attribute, item)
+}
+
+/// Makes a function of an element of the output a variant: see the [crate's guide](crate#rows).
+#[proc_macro_attribute]
+pub fn output_mod(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand(Kind::Output, attribute, item)
 }
 
 /// Makes a function over tiles a kernel: see the [crate's guide](crate#whole-kernels).
@@ -319,6 +433,9 @@ fn try_expand(
         }
         _ => None,
     };
+    if let (Kind::Weight, Some(checked)) = (kind, &checked) {
+        linear::check(&signature, checked, &function, &mut errors);
+    }
     errors.into_result()?;
     let mut checked = checked.expect("a body without errors has steps");
     if kind == Kind::Helper {

@@ -164,6 +164,21 @@ static METHODS: &[Method] = &[
             b.select(by_zero, is_zero, divides)
         },
     },
+    pair("wrapping_add", INTEGERS, |b, a| b.binary(Binary::Add, a[0], a[1])),
+    pair("wrapping_sub", INTEGERS, |b, a| b.binary(Binary::Sub, a[0], a[1])),
+    pair("wrapping_mul", INTEGERS, |b, a| b.binary(Binary::Mul, a[0], a[1])),
+    Method {
+        name: "rotate_left",
+        receivers: &[Type::U32],
+        arguments: &[Like::Is(Type::U32)],
+        result: SAME,
+        lower: |b, a| {
+            let left = b.binary(Binary::Shl, a[0], a[1]);
+            let others = b.binary(Binary::Sub, Operand::U32(32), a[1]);
+            let right = b.binary(Binary::Shr, a[0], others);
+            b.binary(Binary::BitOr, left, right)
+        },
+    },
     pair("saturating_sub", &[Type::U32], |b, a| {
         let larger = b.binary(Binary::Max, a[0], a[1]);
         b.binary(Binary::Sub, larger, a[1])

@@ -33,6 +33,11 @@ impl Checker<'_> {
         let op = match (unary.op, ty) {
             (UnOp::Neg(_), Type::F32 | Type::I32) => Unary::Neg,
             (UnOp::Not(_), Type::Bool) => Unary::Not,
+            (UnOp::Not(_), Type::U32 | Type::I32) => {
+                let ones = if ty == Type::U32 { Operand::U32(u32::MAX) } else { Operand::I32(-1) };
+                let flipped = self.builder.binary(Binary::BitXor, operand, ones);
+                return Some(Checked::Typed(flipped, ty));
+            }
             (UnOp::Neg(_), ty) => {
                 let hint =
                     if ty == Type::U32 { "; cast it first, as in `-(a as i32)`" } else { "" };
@@ -40,7 +45,7 @@ impl Checker<'_> {
                 return None;
             }
             (UnOp::Not(_), ty) => {
-                self.errors.at(unary, format!("`!` is for `bool`, not `{ty}`"));
+                self.errors.at(unary, format!("`!` is for `bool`, `u32` and `i32`, not `{ty}`"));
                 return None;
             }
             _ => {
@@ -123,6 +128,15 @@ impl Checker<'_> {
             self.errors.at(binary, message);
             return None;
         }
+        if ty == Type::F32 && op.is_of_bits() {
+            let symbol = binary.op.to_token_stream();
+            let message = format!(
+                "`{symbol}` is for the bits of `u32` and `i32`, not for `f32`; a power is written \
+                 `a.powf(b)`"
+            );
+            self.errors.at(binary, message);
+            return None;
+        }
         let result = if op.is_comparison() { Type::Bool } else { ty };
         Some(Checked::Typed(self.builder.binary(op, left, right), result))
     }
@@ -184,6 +198,11 @@ fn binary_operator(op: &BinOp) -> Option<Binary> {
         BinOp::Le(_) => Binary::LessEqual,
         BinOp::Gt(_) => Binary::Greater,
         BinOp::Ge(_) => Binary::GreaterEqual,
+        BinOp::BitAnd(_) => Binary::BitAnd,
+        BinOp::BitOr(_) => Binary::BitOr,
+        BinOp::BitXor(_) => Binary::BitXor,
+        BinOp::Shl(_) => Binary::Shl,
+        BinOp::Shr(_) => Binary::Shr,
         _ => return None,
     })
 }

@@ -120,15 +120,7 @@ pub fn operator(op: &BinOp) -> syn::Error {
     if is_assignment(op) {
         return syn::Error::new_spanned(op, ASSIGNMENT);
     }
-    let hint = match op {
-        BinOp::BitAnd(_) => "; for `bool` write `&&`",
-        BinOp::BitOr(_) => "; for `bool` write `||`",
-        BinOp::BitXor(_) => "; for `bool` write `!=`",
-        _ => "",
-    };
     let symbol: TokenStream = op.to_token_stream();
-    let message = format!(
-        "`{symbol}` cannot be used here: the operators are + - * / % == != < <= > >= && || and !{hint}"
-    );
+    let message = format!("`{symbol}` cannot be used here");
     syn::Error::new_spanned(op, message)
 }

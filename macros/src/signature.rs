@@ -1,43 +1,14 @@
-//! The signature of an annotated function, and the arguments of its attribute.
+//! The signature of an annotated function.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, FnArg, Ident, ItemFn, Pat, ReturnType, Token, Visibility};
+use syn::{Attribute, Expr, FnArg, Ident, ItemFn, Pat, ReturnType, Visibility};
 
 use crate::errors::Errors;
-use crate::example::{self, Example};
-use crate::ir::Type;
-
-/// Which attribute stands on the function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Score,
-    Mask,
-    /// A function that others call.
-    Helper,
-}
-
-impl Kind {
-    pub fn attribute(self) -> &'static str {
-        match self {
-            Kind::Score => "score_mod",
-            Kind::Mask => "mask_mod",
-            Kind::Helper => "score_fn",
-        }
-    }
-
-    /// The signature to write instead of a wrong one.
-    fn form(self) -> &'static str {
-        match self {
-            Kind::Score => "fn name(score: f32, at: Position, parameters...) -> f32",
-            Kind::Mask => "fn name(at: Position, parameters...) -> bool",
-            Kind::Helper => "fn name(a: f32, b: u32) -> f32",
-        }
-    }
-}
+use crate::example::Example;
+use crate::ir::{Feature, Type};
+use crate::kind::{Kind, Normaliser, Pairing};
 
 /// How a derivative is given by hand.
 pub const GRADIENT_FORM: &str = "grad = |score, at, parameters...| ..";
@@ -82,7 +53,11 @@ pub struct Signature {
     pub visibility: Visibility,
     /// The doc comment.
     pub docs: Vec<Attribute>,
-    pub score: Option<Ident>,
+    /// What the function changes.
+    pub subject: Option<Ident>,
+    /// What else of its row an element is given.
+    pub features: Vec<Feature>,
+    pub pairing: Option<Pairing>,
     pub position: Option<Ident>,
     /// Which argument the position is.
     pub position_place: Option<usize>,
@@ -90,6 +65,7 @@ pub struct Signature {
     pub result: Type,
     /// A derivative that replaces the derived one.
     pub gradient: Option<Expr>,
+    pub normaliser: Normaliser,
     /// Values of the parameters to test with, one list for each `example`.
     pub examples: Vec<Vec<Example>>,
 }
@@ -102,26 +78,31 @@ impl Signature {
         errors: &mut Errors,
     ) -> Signature {
         check_plain(kind, function, errors);
-        let (score, position, parameters) = arguments(kind, function, errors);
+        let Arguments { subject, features, position, parameters } =
+            arguments(kind, function, errors);
         let result = result(kind, function, errors);
         let position_place = function.sig.inputs.iter().position(|input| {
             matches!(input, FnArg::Typed(argument)
-                if type_name(&argument.ty).as_deref() == Some("Position"))
+                if type_name(&argument.ty).as_deref() == Some(kind.position_type()))
         });
         let mut signature = Signature {
             kind,
             name: function.sig.ident.clone(),
             visibility: function.vis.clone(),
             docs: function.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect(),
-            score,
+            subject,
+            features,
+            pairing: None,
             position,
             position_place,
             parameters,
             result,
             gradient: None,
+            normaliser: Normaliser::default(),
             examples: Vec::new(),
         };
         signature.read_attribute(attribute, errors);
+        signature.check_pairing(errors);
         if signature.examples.is_empty() {
             signature.examples.push(signature.parameters.iter().map(Example::usual).collect());
         }
@@ -135,74 +116,6 @@ impl Signature {
             Some(position) if position < place => Some(place - 1),
             _ => Some(place),
         }
-    }
-
-    /// `example(..)` and `grad = ..`.
-    fn read_attribute(&mut self, attribute: TokenStream, errors: &mut Errors) {
-        let form = example::form(&self.parameters);
-        let parser = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                let name = Ident::parse_any(input)?;
-                if name == "grad" && self.kind == Kind::Score {
-                    self.read_gradient(&name, input)?;
-                    continue;
-                }
-                if name != "example" || self.kind == Kind::Helper {
-                    let takes = match self.kind {
-                        Kind::Score => {
-                            format!("`{form}`, any number of times, and `{GRADIENT_FORM}`")
-                        }
-                        Kind::Mask => format!("`{form}`, any number of times"),
-                        Kind::Helper => "none".to_owned(),
-                    };
-                    let message = format!(
-                        "`{name}` is not an argument of `#[{}]`; it takes {takes}",
-                        self.kind.attribute()
-                    );
-                    return Err(syn::Error::new_spanned(name, message));
-                }
-                if !input.peek(syn::token::Paren) {
-                    let message = format!("`example` takes values in parentheses: `{form}`");
-                    return Err(syn::Error::new_spanned(name, message));
-                }
-                let content;
-                syn::parenthesized!(content in input);
-                let values = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-                self.examples.extend(example::read(
-                    &self.name,
-                    &self.parameters,
-                    &name,
-                    &values,
-                    errors,
-                ));
-                if !input.is_empty() {
-                    input.parse::<Token![,]>()?;
-                }
-            }
-            Ok(())
-        };
-        if let Err(error) = parser.parse2(attribute) {
-            errors.push(error);
-        }
-    }
-
-    /// `grad = ..`.
-    fn read_gradient(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
-        if !input.peek(Token![=]) {
-            let message = format!("`grad` takes a derivative: `{GRADIENT_FORM}`");
-            return Err(syn::Error::new_spanned(name, message));
-        }
-        input.parse::<Token![=]>()?;
-        let gradient: Expr = input.parse()?;
-        if self.gradient.is_some() {
-            let message = "a second `grad`: a function has one derivative; leave one out";
-            return Err(syn::Error::new_spanned(name, message));
-        }
-        self.gradient = Some(gradient);
-        if !input.is_empty() {
-            input.parse::<Token![,]>()?;
-        }
-        Ok(())
     }
 }
 
@@ -263,10 +176,17 @@ impl ToTokens for TokensOf<'_> {
     }
 }
 
-type Arguments = (Option<Ident>, Option<Ident>, Vec<Parameter>);
+#[derive(Default)]
+struct Arguments {
+    subject: Option<Ident>,
+    features: Vec<Feature>,
+    position: Option<Ident>,
+    parameters: Vec<Parameter>,
+}
 
 fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
-    let (mut score, mut position, mut parameters) = (None, None, Vec::<Parameter>::new());
+    let Arguments { mut subject, mut features, mut position, mut parameters } =
+        Arguments::default();
     for (place, argument) in function.sig.inputs.iter().enumerate() {
         let argument = match argument {
             FnArg::Typed(argument) => argument,
@@ -293,29 +213,56 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             }
         }
         let Some(name) = argument_name(&argument.pat, errors) else { continue };
-        let taken = score.iter().chain(&position).chain(parameters.iter().map(|p| &p.name));
+        let taken = subject.iter().chain(&position).chain(parameters.iter().map(|p| &p.name));
         if taken.into_iter().any(|known| *known == name) {
             errors.at(&name, format!("a second argument is called `{name}`; give it another name"));
             continue;
         }
         let type_name = type_name(&argument.ty);
         let ty = type_name.as_deref().and_then(Type::from_name);
-        let is_position = type_name.as_deref() == Some("Position");
-        let given = is_position || (kind == Kind::Score && place == 0);
+        let is_position = type_name.as_deref() == Some(kind.position_type());
+        let feature = Feature::ALL.into_iter().find(|feature| {
+            kind.is_of_rows()
+                && place > 0
+                && position.is_none()
+                && parameters.is_empty()
+                && name == feature.name()
+        });
+        let given = is_position || feature.is_some() || (kind.subject().is_some() && place == 0);
         if let (Some(attribute), true) = (learned, given) {
-            errors.at(attribute, "only a parameter is learned, not the score or the position");
+            let subject =
+                kind.subject().map_or(String::new(), |subject| format!("the {subject} or "));
+            let message = format!("only a parameter is learned, not {subject}the position");
+            errors.at(attribute, message);
         }
         match kind {
-            Kind::Score if place == 0 && ty == Some(Type::F32) => score = Some(name),
-            Kind::Score if place == 0 => errors.at(
+            _ if kind.subject().is_some() && place == 0 && ty == Some(Type::F32) => {
+                subject = Some(name);
+            }
+            _ if kind.subject().is_some() && place == 0 => errors.at(
                 &argument.ty,
                 format!(
-                    "the first argument of a `#[score_mod]` function is the score, of type `f32`; write `{}`",
+                    "the first argument of a `#[{}]` function is the {}, of type `f32`; write `{}`",
+                    kind.attribute(),
+                    kind.subject().unwrap_or_default(),
                     kind.form()
                 ),
             ),
-            Kind::Score if place == 1 && is_position => position = Some(name),
-            Kind::Mask if place == 0 && is_position => position = Some(name),
+            Kind::Score | Kind::Weight if place == 1 && is_position => position = Some(name),
+            Kind::Mask | Kind::Sink if place == 0 && is_position => position = Some(name),
+            _ if kind.is_of_rows() && is_position && position.is_none() && parameters.is_empty() => {
+                position = Some(name);
+            }
+            _ if feature.is_some() => match (feature, ty) {
+                (Some(feature), Some(Type::F32)) => features.push(feature),
+                _ => {
+                    let message = format!(
+                        "`{name}` is a number of the element's row, of type `f32`; a parameter needs \
+                         another name"
+                    );
+                    errors.at(&argument.ty, message);
+                }
+            },
             Kind::Helper if is_position && position.is_none() => position = Some(name),
             Kind::Helper if table_type(&argument.ty).is_some() => errors.at(
                 argument,
@@ -331,16 +278,23 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                     "an argument is `f32`, `u32`, `i32` or `bool`, or, once, `at: Position`",
                 ),
             },
-            Kind::Mask if place == 0 => errors.at(
+            Kind::Mask | Kind::Sink if place == 0 => errors.at(
                 argument,
                 format!(
-                    "the first argument of a `#[mask_mod]` function is the position (a mask sees no score); write `{}`",
+                    "the first argument of a `#[{}]` function is the position (a {} sees no score); write `{}`",
+                    kind.attribute(),
+                    if kind == Kind::Mask { "mask" } else { "sink" },
                     kind.form()
                 ),
             ),
             _ if is_position => errors.at(
                 argument,
                 format!("the position comes before every parameter; write `{}`", kind.form()),
+            ),
+            _ if kind.is_of_rows() && type_name.as_deref() == Some("Position") => errors.at(
+                &argument.ty,
+                "an element of a row stands at `at: Element`, with its token and its dimension; a \
+                 `Position` is that of a query and a key",
             ),
             _ => match table_type(&argument.ty).or(ty.map(|ty| (ty, false))) {
                 Some((ty, table)) if ty != Type::Bool => {
@@ -351,16 +305,24 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
                     }
                     parameters.push(parameter);
                 }
-                _ => errors.at(
-                    &argument.ty,
-                    "a parameter is `f32`, `u32`, `i32`, `Table`, `Table<u32>` or `Table<i32>`; the position is `at: Position`, taken by value",
-                ),
+                _ => {
+                    let message = format!(
+                        "a parameter is `f32`, `u32`, `i32`, `Table`, `Table<u32>` or `Table<i32>`; the \
+                         position is `at: {}`, taken by value",
+                        kind.position_type()
+                    );
+                    errors.at(&argument.ty, message);
+                }
             },
         }
     }
     let what = match kind {
         Kind::Score => Some("the score as its first argument"),
-        Kind::Mask => Some("the position as its first argument"),
+        Kind::Weight => Some("the weight as its first argument"),
+        Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => {
+            Some("an element as its first argument")
+        }
+        Kind::Mask | Kind::Sink => Some("the position as its first argument"),
         Kind::Helper => None,
     };
     if let Some(what) = what
@@ -370,7 +332,7 @@ fn arguments(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Arguments {
             format!("a `#[{}]` function takes {what}; write `{}`", kind.attribute(), kind.form());
         errors.at(&function.sig.ident, message);
     }
-    (score, position, parameters)
+    Arguments { subject, features, position, parameters }
 }
 
 /// The element type of a table, and `true`.
@@ -438,6 +400,11 @@ fn result(kind: Kind, function: &ItemFn, errors: &mut Errors) -> Type {
     let (expected, what) = match kind {
         Kind::Score => (Some(Type::F32), "the new score, `-> f32`"),
         Kind::Mask => (Some(Type::Bool), "whether the query may see the key, `-> bool`"),
+        Kind::Weight => (Some(Type::F32), "the new weight, `-> f32`"),
+        Kind::Sink => (Some(Type::F32), "the logit of attending to nothing, `-> f32`"),
+        Kind::Query | Kind::Key | Kind::QueryKey | Kind::Output => {
+            (Some(Type::F32), "the new element, `-> f32`")
+        }
         Kind::Helper => (None, "one value, as in `-> f32`, `-> u32`, `-> i32` or `-> bool`"),
     };
     let message = format!("a `#[{}]` function returns {what}", kind.attribute());

@@ -40,11 +40,13 @@ impl Along {
     fn of_input(input: Input) -> Along {
         let none = Along::default();
         match input {
-            Input::Score => Along { score: true, ..none },
+            Input::Subject => Along { score: true, ..none },
             Input::Field("batch") => Along { batch: true, ..none },
             Input::Field("head") => Along { head: true, ..none },
             Input::Field("query") => Along { query: true, ..none },
             Input::Field("key") => Along { key: true, ..none },
+            // The rest of a row is as good as the element.
+            Input::Feature(_) => Along { score: true, ..none },
             Input::Field(_) | Input::Parameter(_) | Input::Site(_) => none,
         }
     }
@@ -384,7 +386,8 @@ mod tests {
     use crate::differentiate::differentiate;
     use crate::emit::host_text;
     use crate::errors::Errors;
-    use crate::signature::{Kind, Signature};
+    use crate::kind::Kind;
+    use crate::signature::Signature;
 
     fn found(source: &ItemFn) -> (Signature, Function, Sites) {
         let mut errors = Errors::default();
@@ -422,7 +425,7 @@ mod tests {
         let number = sites.learned.iter().position(|site| site.parameter == 1).expect("t is read");
         assert_eq!(gradient(number).results, [Operand::F32(1.0)]);
         let table = gradient(1 - number);
-        let score = function.inputs.iter().find(|(input, _)| *input == Input::Score);
+        let score = function.inputs.iter().find(|(input, _)| *input == Input::Subject);
         let score = Operand::Value(score.expect("the score is an input").1);
         let sum = Op::Binary(Binary::Add, Operand::F32(3.0), score);
         assert!(matches!(&table.statements[..], [Statement::Let { op, .. }] if *op == sum));

@@ -9,6 +9,7 @@ use cubecl::prelude::*;
 use super::learned::launch as learned;
 use super::resident::planes::{backward::plane_backward, forward::plane_forward};
 use super::resident::{backward::resident_backward, forward::resident_forward};
+use super::rows::launch as rows;
 use super::streaming::{
     backward::{streaming_backward_keys, streaming_backward_queries},
     forward::streaming_forward,
@@ -42,6 +43,18 @@ impl Target<'_> {
             Target::Device(client) => Strided::empty(client, shape, dtype),
             #[cfg(feature = "cuda")]
             Target::Source(_) => Recorder::tensor(shape, dtype),
+        }
+    }
+
+    /// Uninitialised memory whose dimensions lie in the same order as those of `like`.
+    pub(crate) fn empty_like(&self, like: &Strided, shape: [usize; 4]) -> Strided {
+        match self {
+            Target::Device(client) => Strided::empty_like(client, like, shape),
+            #[cfg(feature = "cuda")]
+            Target::Source(_) => {
+                let strides = Strided::strides_like(like, shape);
+                Strided { strides, ..Recorder::tensor(shape, like.dtype) }
+            }
         }
     }
 }
@@ -96,6 +109,8 @@ pub struct Call<'a> {
     pub k: &'a Strided,
     pub v: &'a Strided,
     pub out: &'a Strided,
+    /// The output before the variant's stages of it, where it has some.
+    pub raw: Option<&'a Strided>,
     /// `f32`, contiguous `[batch, heads, queries]`.
     pub lse: &'a Strided,
     /// `f32`, contiguous `[batch, heads, queries, keys]`, if scores are saved.
@@ -103,6 +118,7 @@ pub struct Call<'a> {
 }
 
 /// What the backward pass takes besides.
+#[derive(Clone, Copy)]
 pub struct Gradients<'a> {
     pub d_out: &'a Strided,
     pub d_q: &'a Strided,
@@ -202,6 +218,19 @@ pub(crate) fn buffer(tensor: &Strided) -> BufferArg {
 
 /// Queues the forward pass.
 pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
+    rows::forward(&variant.row_stages(), call, |call| attend(variant, call));
+}
+
+/// Queues the backward pass.
+pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
+    let (stages, params) = (variant.row_stages(), variant.learned());
+    rows::backward(&stages, &params, call, gradients, |call, gradients| {
+        attend_backward(variant, call, gradients);
+    });
+}
+
+/// The forward pass between the stages of rows.
+fn attend<V: Variant>(variant: &V, call: &Call<'_>) {
     let problem = &call.problem;
     let tasks = call.row_tasks(problem.heads, problem.seq_q);
     macro_rules! launch {
@@ -255,8 +284,8 @@ pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
     }
 }
 
-/// Queues the backward pass.
-pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
+/// The backward pass between the stages of rows.
+fn attend_backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
     let problem = &call.problem;
     let Gradients { d_out, d_q, d_k, d_v, .. } = *gradients;
     let others = [d_out, d_q, d_k, d_v];

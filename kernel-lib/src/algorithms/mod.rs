@@ -10,6 +10,7 @@ pub(crate) mod gradient;
 pub(crate) mod launch;
 pub(crate) mod learned;
 pub(crate) mod resident;
+pub(crate) mod rows;
 pub(crate) mod scores;
 pub(crate) mod softmax;
 pub(crate) mod streaming;

@@ -150,12 +150,6 @@ pub fn modify<V: DeviceVariant, R: Size>(
     }
 }
 
-/// The position of a row and no key in particular.
-#[cube]
-pub fn first_of_row(block: Block) -> Position {
-    block.cell(0usize, 0usize).position()
-}
-
 /// Normalised weights, or their gradients, times what the variant weighs them with.
 #[cube]
 pub fn weigh<V: DeviceVariant, R: Size>(

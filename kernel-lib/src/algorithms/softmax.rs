@@ -3,7 +3,7 @@
 
 use cubecl::prelude::*;
 
-use super::scores::{Block, first_of_row};
+use super::scores::Block;
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::exp::{Exp2, exp};
 use crate::tile::rows::Rows;
@@ -20,12 +20,17 @@ pub struct Softmax<R: Size> {
 
 #[cube]
 impl<R: Size> Softmax<R> {
-    /// Of no score at all, or of the sink alone.
+    /// Of no score at all, or of each row's sink alone.
     pub fn start<V: DeviceVariant>(block: Block, params: &V::Params) -> Softmax<R> {
         let normaliser = comptime!(V::NORMALISER);
         if comptime!(normaliser == Normaliser::Sink) {
-            let sink = V::sink(first_of_row(block), params);
-            Softmax::<R> { largest: Vector::new(sink), sum: Vector::new(1.0f32), normaliser }
+            let lanes = R::value();
+            let mut largest = Vector::<f32, R>::empty();
+            #[unroll]
+            for lane in 0..lanes {
+                largest.insert(lane, V::sink(block.cell(lane, 0usize).position(), params));
+            }
+            Softmax::<R> { largest, sum: Vector::new(1.0f32), normaliser }
         } else {
             let largest = Vector::new(f32::NEG_INFINITY);
             Softmax::<R> { largest, sum: Vector::new(0.0f32), normaliser }

@@ -51,7 +51,13 @@ impl AttentionBackend for CubeBackend {
         let [q, k, v, out, lse, scores, d_out] = [q, k, v, out, lse, scores, d_out].map(strided);
         let bound = bind(&client, parameters, &operation);
         let options = &operation.options;
-        let output = AttentionOutput { out, lse, scores: options.save_scores.then_some(scores) };
+        let output = AttentionOutput {
+            out,
+            // Burn keeps the output alone.
+            raw: None,
+            lse,
+            scores: options.save_scores.then_some(scores),
+        };
         let gradients =
             attention_backward(&client, &q, &k, &v, &output, &d_out, &bound.variant, options)
                 .unwrap_or_else(|error| refused(error));

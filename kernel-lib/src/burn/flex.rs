@@ -53,7 +53,7 @@ impl AttentionBackend for Flex {
         let scores = options.save_scores.then(|| upload(client, &scores));
         let [q, k, v, out, lse, d_out] =
             [q, k, v, out, lse, d_out].map(|tensor| upload(client, &tensor));
-        let output = AttentionOutput { out, lse, scores };
+        let output = AttentionOutput { out, raw: None, lse, scores };
         let bound = bind(&parameters, &operation);
         let gradients =
             attention_backward(client, &q, &k, &v, &output, &d_out, &bound.variant, options)

@@ -30,8 +30,8 @@ pub struct Size {
 impl Size {
     /// What tables must fit.
     pub fn example_sizes(&self) -> ExampleSizes {
-        let Size { batch, heads, queries, keys, .. } = *self;
-        ExampleSizes { batch, heads, queries, keys }
+        let Size { batch, heads, queries, keys, head_dim, value_dim, .. } = *self;
+        ExampleSizes { batch, heads, queries, keys, head_dim, value_dim }
     }
 }
 

@@ -8,8 +8,11 @@
 
 use super::tensors::{Inputs, round};
 use crate::DType;
-use crate::language::{AnyVariant, Position};
-use crate::reference::{Gradients, HostTensor, LearnedGradient, normalised, score_gradients};
+use crate::language::{AnyVariant, LearnedStage, Normaliser, Position};
+use crate::reference::rows::RowStages;
+use crate::reference::{
+    Gradients, HostTensor, LearnedGradient, add_learned, normalised, score_gradients,
+};
 
 /// The output and the gradients.
 pub(super) fn math_backend(
@@ -17,6 +20,30 @@ pub(super) fn math_backend(
     variant: &AnyVariant,
     scale: f64,
     dtype: DType,
+) -> (HostTensor, Gradients) {
+    let r = |x: f64| round(x, dtype);
+    let mut rows = RowStages::before(variant, &inputs.q, &inputs.k, [&r, &r]);
+    // Parameters are `f32`, whatever the tensors are.
+    let mut learned = LearnedGradient::zeros(variant);
+    let (q, k, v) = (rows.q().clone(), rows.k().clone(), inputs.v.clone());
+    let mut between = Inputs { q, k, v, d_out: inputs.d_out.clone() };
+    let zeros = learned.clone();
+    between.d_out = rows.through_output(&inputs.d_out, &mut learned, |_, _| {
+        attend(&between, variant, scale, dtype, zeros).0
+    });
+    let (out, mut gradients) = attend(&between, variant, scale, dtype, learned);
+    rows.after(out);
+    rows.reverse_inputs(&mut gradients);
+    (rows.out().clone(), gradients)
+}
+
+/// The same between the stages of rows; it adds to what is `learned`.
+fn attend(
+    inputs: &Inputs,
+    variant: &AnyVariant,
+    scale: f64,
+    dtype: DType,
+    mut learned: Vec<LearnedGradient>,
 ) -> (HostTensor, Gradients) {
     let Inputs { q, k, v, d_out } = inputs;
     let [batches, heads, queries, dim] = q.shape;
@@ -31,8 +58,6 @@ pub(super) fn math_backend(
     // Gradients of shared heads are rounded for each query head before they are added.
     let mut d_k = HostTensor::zeros(k.shape);
     let mut d_v = HostTensor::zeros(v.shape);
-    // Parameters are `f32`, whatever the tensors are.
-    let mut learned = LearnedGradient::zeros(variant);
     for batch in 0..batches {
         for head in 0..heads {
             let kv = head / (heads / kv_heads);
@@ -62,7 +87,7 @@ pub(super) fn math_backend(
                     })
                     .collect();
                 let factor = |key: usize| variant.weight(&at(key));
-                let (exact, _) = normalised(&modified, variant, &at(0));
+                let (exact, lse) = normalised(&modified, variant, &at(0));
                 let weights: Vec<f64> = exact.iter().map(|&weight| r(weight)).collect();
                 let weighed: Vec<f64> =
                     (0..keys).map(|key| r(weights[key] * factor(key))).collect();
@@ -70,13 +95,26 @@ pub(super) fn math_backend(
                     let product = |key: usize| weighed[key] * v.at([batch, kv, key, d]);
                     *out.at_mut([batch, head, query, d]) = r((0..keys).map(product).sum());
                 }
-                let d_weights: Vec<f64> = (0..keys)
+                let d_weighed: Vec<f64> = (0..keys)
                     .map(|key| {
                         let product =
                             |d| d_out.at([batch, head, query, d]) * v.at([batch, kv, key, d]);
-                        r(r((0..value_dim).map(product).sum()) * factor(key))
+                        r((0..value_dim).map(product).sum())
                     })
                     .collect();
+                let d_weights: Vec<f64> =
+                    (0..keys).map(|key| r(d_weighed[key] * factor(key))).collect();
+                let term = |key: usize, site: usize, stage, d_stage: f64| {
+                    let slope = r(variant.learned_grad(raw[key], &at(key), site, stage));
+                    (variant.learned_index(&at(key), site), r(d_stage * slope))
+                };
+                if variant.normaliser() == Normaliser::Sink {
+                    let weight = r((variant.sink(&at(0)) - lse).exp());
+                    let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
+                    add_learned(&mut learned, LearnedStage::Sink, |site| {
+                        term(0, site, LearnedStage::Sink, r(-weight * mean))
+                    });
+                }
                 let d_scores = score_gradients(&weights, &d_weights, variant.normaliser());
                 for key in 0..keys {
                     for d in 0..value_dim {
@@ -87,12 +125,11 @@ pub(super) fn math_backend(
                         continue;
                     }
                     let d_modified = r(d_scores[key]);
-                    for LearnedGradient { param, data } in &mut learned {
-                        for site in &param.sites {
-                            let slope = r(variant.learned_grad(raw[key], &at(key), site.site));
-                            let place = variant.learned_index(&at(key), site.site);
-                            data[place] += r(d_modified * slope);
-                        }
+                    for (stage, d_stage) in [
+                        (LearnedStage::Score, d_modified),
+                        (LearnedStage::Weight, r(weights[key] * d_weighed[key])),
+                    ] {
+                        add_learned(&mut learned, stage, |site| term(key, site, stage, d_stage));
                     }
                     let slope = r(variant.score_grad(raw[key], &at(key)));
                     let d_score = r(d_modified * slope);

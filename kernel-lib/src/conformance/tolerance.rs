@@ -22,8 +22,9 @@ use std::collections::HashMap;
 
 use super::tensors::Inputs;
 use crate::DType;
-use crate::language::AnyVariant;
-use crate::reference::{HostTensor, LearnedGradient, for_each_row};
+use crate::language::{AnyVariant, LearnedStage};
+use crate::reference::rows::RowStages;
+use crate::reference::{EXACT, HostTensor, LearnedGradient, attend, attend_backward, for_each_row};
 
 /// Of the largest magnitude in the reference.
 const RELATIVE_F32: f64 = 1e-5;
@@ -70,6 +71,40 @@ pub(super) struct LearnedMagnitude {
 
 impl Magnitudes {
     pub(super) fn of(inputs: &Inputs, variant: &AnyVariant, scale: f64) -> Self {
+        let (mut most, [of_q, of_k, of_out]) = {
+            let mut rows = RowStages::before(variant, &inputs.q, &inputs.k, EXACT);
+            let between = between(&mut rows, inputs, variant, scale).0;
+            (Self::between(&between, variant, scale), rows.amplification())
+        };
+        most.q *= of_q;
+        most.k *= of_k;
+        most.out *= of_out;
+        if variant.row_stages().is_empty() {
+            return most;
+        }
+        let learned = |term: &dyn Fn(f64) -> f64| {
+            let mut rows = RowStages::before(variant, &inputs.q, &inputs.k, [&|x| x, term]);
+            let (between, learned) = between(&mut rows, inputs, variant, scale);
+            let Inputs { q, k, v, d_out } = &between;
+            let mut gradients = attend_backward(q, k, v, d_out, variant, scale, learned);
+            rows.reverse_inputs(&mut gradients);
+            gradients.learned
+        };
+        let largest =
+            |gradient: &LearnedGradient| gradient.data.iter().copied().fold(0.0, f64::max);
+        let (terms, squares) = (learned(&f64::abs), learned(&|x| x * x));
+        for ((most, terms), squares) in most.learned.iter_mut().zip(&terms).zip(&squares) {
+            if terms.param.of_rows {
+                // Each gradient of a new element is rounded by itself.
+                let rounding = (largest(squares) / 12.0).sqrt();
+                *most = LearnedMagnitude { terms: largest(terms), rounding };
+            }
+        }
+        most
+    }
+
+    /// The same between the stages of rows.
+    fn between(inputs: &Inputs, variant: &AnyVariant, scale: f64) -> Self {
         let Inputs { q, k, v, d_out } = inputs;
         let [_, _, keys, value_dim] = v.shape;
         let dim = q.shape[3];
@@ -80,44 +115,54 @@ impl Magnitudes {
         let mut learned = LearnedGradient::zeros(variant);
         let mut variances = LearnedGradient::zeros(variant);
         for_each_row(q, k, variant, scale, |row, kv| {
-            let (weights, _) = row.weights();
+            let (weights, lse) = row.weights();
             let (b, h, i) = (row.batch, row.head, row.query);
-            let d_weight = |key: usize| -> f64 {
+            let d_weighed = |key: usize| -> f64 {
                 let product = |d| (d_out.at([b, h, i, d]) * v.at([b, kv, key, d])).abs();
-                (0..value_dim).map(product).sum::<f64>() * row.factor(key)
+                (0..value_dim).map(product).sum()
             };
-            let d_weights: Vec<f64> = (0..keys).map(d_weight).collect();
+            let factors: Vec<f64> = (0..keys).map(|key| row.factor(key).abs()).collect();
+            let d_weights: Vec<f64> = (0..keys).map(|key| d_weighed(key) * factors[key]).collect();
             let mean: f64 = weights.iter().zip(&d_weights).map(|(w, d)| w * d).sum();
             // Of `Σ dO ∘ O`, each element of `O` off by a uniform part of its rounding step.
             let mut variance = 0.0;
             for d in 0..value_dim {
                 let product =
-                    |key: usize| weights[key] * row.factor(key) * v.at([b, kv, key, d]).abs();
+                    |key: usize| weights[key] * factors[key] * v.at([b, kv, key, d]).abs();
                 most.out = most.out.max((0..keys).map(product).sum());
-                let out: f64 = (0..keys).map(|key| weights[key] * v.at([b, kv, key, d])).sum();
+                let value = |key: usize| weights[key] * row.factor(key) * v.at([b, kv, key, d]);
+                let out: f64 = (0..keys).map(value).sum();
                 variance += (out * d_out.at([b, h, i, d])).powi(2) / 12.0;
             }
+            // What a site adds for a stage with this gradient and this part of `Δ`.
             let mut of_row: HashMap<(usize, usize), f64> = HashMap::new();
+            let mut add = |key: usize, stage, d_stage: f64, of_delta: f64| {
+                for (nth, LearnedGradient { param, data }) in learned.iter_mut().enumerate() {
+                    for site in param.sites.iter().filter(|site| site.stage == stage) {
+                        let (place, term) = row.learned_term(key, site.site, stage, d_stage);
+                        let (_, part) = row.learned_term(key, site.site, stage, of_delta);
+                        data[place] += term.abs();
+                        *of_row.entry((nth, place)).or_default() += part.abs();
+                    }
+                }
+            };
+            let sink = row.sink_gradient(&weights, &d_weights, lse);
+            let sink_weight = if mean > 0.0 { sink / mean } else { 0.0 };
+            add(0, LearnedStage::Sink, sink, sink_weight);
             for key in 0..keys {
                 let product = |d| (q.at([b, h, i, d]) * k.at([b, kv, key, d]) * scale).abs();
                 most.scores = most.scores.max((0..dim).map(product).sum());
                 for d in 0..value_dim {
                     *d_v.at_mut([b, kv, key, d]) +=
-                        weights[key] * row.factor(key) * d_out.at([b, h, i, d]).abs();
+                        weights[key] * factors[key] * d_out.at([b, h, i, d]).abs();
                 }
                 let at = row.position(key);
                 if !variant.keep(&at) {
                     continue;
                 }
                 let d_modified = weights[key] * (d_weights[key] + mean);
-                for (nth, LearnedGradient { param, data }) in learned.iter_mut().enumerate() {
-                    for site in &param.sites {
-                        let slope = variant.learned_grad(row.scores[key], &at, site.site);
-                        let place = variant.learned_index(&at, site.site);
-                        data[place] += (d_modified * slope).abs();
-                        *of_row.entry((nth, place)).or_default() += (weights[key] * slope).abs();
-                    }
-                }
+                add(key, LearnedStage::Score, d_modified, weights[key]);
+                add(key, LearnedStage::Weight, weights[key] * d_weighed(key), 0.0);
                 let slope = variant.score_grad(row.scores[key], &at);
                 let d_score = (d_modified * slope * scale).abs();
                 for d in 0..dim {
@@ -137,6 +182,20 @@ impl Magnitudes {
         let learned = learned.collect();
         Self { q: d_q.max_abs(), k: d_k.max_abs(), v: d_v.max_abs(), learned, ..most }
     }
+}
+
+/// What meets between the stages of rows, and what stages of the output learn.
+fn between(
+    rows: &mut RowStages<'_>,
+    inputs: &Inputs,
+    variant: &AnyVariant,
+    scale: f64,
+) -> (Inputs, Vec<LearnedGradient>) {
+    let mut learned = LearnedGradient::zeros(variant);
+    let d_out = rows.through_output(&inputs.d_out, &mut learned, |q, k| {
+        attend(q, k, &inputs.v, variant, scale).out
+    });
+    (Inputs { q: rows.q().clone(), k: rows.k().clone(), v: inputs.v.clone(), d_out }, learned)
 }
 
 /// What an `f32` result may differ by.

@@ -38,7 +38,7 @@ pub(crate) use recorder::Recorder;
 pub use sm::{Sm, UnknownSm};
 
 use crate::algorithms::launch::{Call, Gradients, Target};
-use crate::language::AnyVariant;
+use crate::language::{AnyRowStage, AnyVariant};
 use crate::tile::elements::Precision;
 use crate::{DType, Pass, Plan, PlanRefusal, Problem, Strided, VariantClass};
 
@@ -203,6 +203,7 @@ fn record(
         k: &k,
         v: &v,
         out: &out,
+        raw: (variant.row_stages().iter().any(AnyRowStage::is_of_output)).then_some(&out),
         lse: &lse,
         scores: problem.save_scores.then_some(&scores),
     };

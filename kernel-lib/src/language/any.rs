@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    HeadsError, LearnedParam, MaskScope, Normaliser, Position, Stages, TableParam, TableRead,
-    Variant,
+    AnyRowStage, HeadsError, LearnedParam, LearnedStage, MaskScope, Normaliser, Position, Stages,
+    TableParam, TableRead, Variant,
 };
 use crate::algorithms::launch::{self, Call, Gradients};
 
@@ -30,7 +30,8 @@ trait ErasedVariant: Send + Sync {
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
     fn learned(&self) -> Vec<LearnedParam>;
     fn learned_index(&self, at: &Position, site: usize) -> usize;
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64;
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64;
+    fn row_stages(&self) -> Vec<AnyRowStage>;
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError>;
     fn source(&self) -> String;
     fn derivative(&self) -> String;
@@ -101,8 +102,12 @@ impl<V: Variant> ErasedVariant for V {
         Variant::learned_index(self, at, site)
     }
 
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
-        Variant::learned_grad(self, score, at, site)
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
+        Variant::learned_grad(self, score, at, site, stage)
+    }
+
+    fn row_stages(&self) -> Vec<AnyRowStage> {
+        Variant::row_stages(self)
     }
 
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
@@ -216,8 +221,13 @@ impl AnyVariant {
     }
 
     /// See [`Variant::learned_grad`].
-    pub fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
-        self.0.learned_grad(score, at, site)
+    pub fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
+        self.0.learned_grad(score, at, site, stage)
+    }
+
+    /// See [`Variant::row_stages`].
+    pub fn row_stages(&self) -> Vec<AnyRowStage> {
+        self.0.row_stages()
     }
 
     /// See [`Variant::check_heads`].

@@ -16,19 +16,24 @@ pub struct ExampleSizes {
     pub queries: usize,
     /// Keys in a sequence.
     pub keys: usize,
+    /// Length of a query and of a key.
+    pub head_dim: usize,
+    /// Length of a value.
+    pub value_dim: usize,
 }
 
 impl ExampleSizes {
-    /// Batch, heads, queries and keys, to compute with.
-    pub fn each(&self) -> [i64; 4] {
-        [self.batch, self.heads, self.queries, self.keys].map(|size| size as i64)
+    /// Batch, heads, queries, keys, and the lengths of keys and values, to compute with.
+    pub fn each(&self) -> [i64; 6] {
+        let Self { batch, heads, queries, keys, head_dim, value_dim } = *self;
+        [batch, heads, queries, keys, head_dim, value_dim].map(|size| size as i64)
     }
 }
 
 impl From<&Problem> for ExampleSizes {
     fn from(problem: &Problem) -> Self {
-        let Problem { batch, heads, seq_q, seq_k, .. } = *problem;
-        Self { batch, heads, queries: seq_q, keys: seq_k }
+        let Problem { batch, heads, seq_q, seq_k, head_dim, value_dim, .. } = *problem;
+        Self { batch, heads, queries: seq_q, keys: seq_k, head_dim, value_dim }
     }
 }
 

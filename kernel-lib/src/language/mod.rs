@@ -8,6 +8,7 @@ mod gradient;
 mod hash;
 mod position;
 mod registry;
+mod rows;
 mod table;
 mod variant;
 
@@ -26,11 +27,15 @@ pub use position::{Position, PositionExpand};
 pub use registry::{
     ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,
 };
+pub use rows::{
+    AnyRowStage, DeviceRowStage, Element, Pairing, RowInput, RowParams, RowStage, RowTarget,
+    learned_of_rows,
+};
 pub(crate) use table::check as check_tables;
 pub use table::{
     Along, Coordinate, DeviceTable, DeviceTableExpand, DeviceTableLaunch, Learned, LearnedParam,
-    LearnedSite, MAX_TABLE_RANK, SiteDimension, Table, TableElement, TableError, TableParam,
-    TableRead, from_zero,
+    LearnedSite, LearnedStage, MAX_TABLE_RANK, SiteDimension, Table, TableElement, TableError,
+    TableParam, TableRead, from_zero,
 };
 pub use variant::{
     DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Stages, Variant,

@@ -157,7 +157,15 @@ impl RegisteredVariant {
 
     /// One of the variants, for what its parameters do not change.
     fn smallest(&self) -> Option<AnyVariant> {
-        self.example_variants(&ExampleSizes { batch: 1, heads: 1, queries: 1, keys: 1 }).next()
+        self.example_variants(&ExampleSizes {
+            batch: 1,
+            heads: 1,
+            queries: 1,
+            keys: 1,
+            head_dim: 1,
+            value_dim: 1,
+        })
+        .next()
     }
 
     /// Name and parameters with their types, as in `softcap(cap: f32)`.

@@ -4,7 +4,10 @@ use cubecl::client::Client;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::{And, HeadsError, LearnedParam, Not, Or, Position, TableParam, TableRead};
+use super::{
+    And, AnyRowStage, HeadsError, LearnedParam, LearnedStage, Not, Or, Position, TableParam,
+    TableRead,
+};
 use crate::algorithms::launch::Target;
 #[cfg(feature = "cuda")]
 use crate::cuda_source::Recorder;
@@ -12,7 +15,7 @@ use crate::language::{Table, TableElement};
 
 /// The device half of a variant, called inline by every kernel.
 ///
-/// `#[score_mod]` and `#[mask_mod]` write the implementation; nobody else needs to.
+/// The attribute macros write the implementation; nobody else needs to.
 #[cube]
 #[allow(missing_docs, reason = "CubeCL's expansion methods have no docs")]
 pub trait DeviceVariant: Send + Sync + 'static {
@@ -47,13 +50,15 @@ pub trait DeviceVariant: Send + Sync + 'static {
     /// site reads. The same everywhere where the site's [`Along`](super::Along) says so.
     fn learned_index(at: Position, params: &Self::Params, #[comptime] site: usize) -> u32;
 
-    /// The derivative of [`score`](DeviceVariant::score) with respect to the element that a site
-    /// reads; 0 where the function does not come by it.
+    /// The derivative of the site's stage with respect to the element that it reads, 0 where the
+    /// function does not come by it: of [`score`](DeviceVariant::score),
+    /// [`weight`](DeviceVariant::weight) or [`sink`](DeviceVariant::sink).
     fn learned_grad(
         score: f32,
         at: Position,
         params: &Self::Params,
         #[comptime] site: usize,
+        #[comptime] stage: LearnedStage,
     ) -> f32;
 }
 
@@ -243,10 +248,16 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
         0
     }
 
-    /// The derivative of [`score`](Variant::score) with respect to the element that a site reads;
-    /// 0 where the function does not come by it.
-    fn learned_grad(&self, _score: f64, _at: &Position, _site: usize) -> f64 {
+    /// The derivative of the site's stage with respect to the element that it reads, 0 where the
+    /// function does not come by it: of [`score`](Variant::score), [`weight`](Variant::weight) or
+    /// [`sink`](Variant::sink).
+    fn learned_grad(&self, _score: f64, _at: &Position, _site: usize, _stage: LearnedStage) -> f64 {
         0.0
+    }
+
+    /// The stages that change queries, keys and the output, in the order in which they apply.
+    fn row_stages(&self) -> Vec<AnyRowStage> {
+        Vec::new()
     }
 
     /// Whether the variant fits a call of so many query heads: see [`heads`](super::heads).

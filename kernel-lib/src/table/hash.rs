@@ -17,6 +17,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "algorithms/learned/launch.rs",
     "algorithms/learned/mod.rs",
     "algorithms/learned/scatter.rs",
+    "algorithms/learned/sinks.rs",
     "algorithms/learned/sums.rs",
     "algorithms/learned/work.rs",
     "algorithms/mod.rs",
@@ -32,6 +33,11 @@ const SOURCES: &[(&str, &str)] = sources![
     "algorithms/resident/planes/softmax.rs",
     "algorithms/resident/planes/stages.rs",
     "algorithms/resident/planes/tile_map.rs",
+    "algorithms/rows/cells.rs",
+    "algorithms/rows/gradients.rs",
+    "algorithms/rows/launch.rs",
+    "algorithms/rows/mod.rs",
+    "algorithms/rows/values.rs",
     "algorithms/scores.rs",
     "algorithms/softmax.rs",
     "algorithms/streaming/backward.rs",
@@ -62,19 +68,6 @@ const SOURCES: &[(&str, &str)] = sources![
 
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
-
-/// FNV-1a of a text, whatever its line ends.
-pub(crate) const fn text_hash(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    let (mut hash, mut at) = (OFFSET, 0);
-    while at < bytes.len() {
-        if bytes[at] != b'\r' {
-            hash = (hash ^ bytes[at] as u64).wrapping_mul(PRIME);
-        }
-        at += 1;
-    }
-    hash
-}
 
 /// FNV-1a of the kernels' source text, as 16 hexadecimal digits.
 ///

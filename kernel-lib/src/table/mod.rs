@@ -24,7 +24,6 @@ use core::fmt;
 pub use active::{TABLE_VARIABLE, embedded, in_force, lookup, use_tables};
 pub use error::{EntryFault, TableError};
 pub use fingerprint::{Fingerprint, Standing, UNKNOWN};
-pub(crate) use hash::text_hash;
 pub use hash::{kernel_hash, kernel_sources};
 pub use interpolate::{MAX_DISTANCE, distance, lookup_in, nearest};
 pub use schema::{Effort, Entry, RUNNERS_UP, SCHEMA, TIE, Table, Timed};

@@ -1,7 +1,7 @@
 //! The library of variants: one small file each, written in the language itself.
 //!
-//! A score or mask names no head dimension, element type or layout: each variant works with every
-//! shape of an attention. Compose them with [`and`](crate::language::Variant::and), masks also with
+//! A function names no head dimension, element type or layout: each variant works with every shape of
+//! an attention. Compose them with [`and`](crate::language::Variant::and), masks also with
 //! [`or`](crate::language::Variant::or) and [`not`](crate::language::Variant::not), and give heads
 //! different ones with [`heads`](crate::language::heads). [`packed`] makes a mask of lengths, and
 //! [`head_mixed`] is an example of a composition.
@@ -23,11 +23,15 @@ mod head_mixed;
 mod learned_distance_decay;
 mod neighbourhood_1d;
 mod neighbourhood_2d;
+mod output_gate;
 mod packed;
 mod per_head_scale;
 mod prefix_lm;
+mod qk_norm;
 mod random_blocks;
 mod relative_bias;
+mod rope;
+mod rope_neighbours;
 mod sigmoid_attention;
 mod sliding_window;
 mod softcap;
@@ -50,11 +54,15 @@ pub use head_mixed::head_mixed;
 pub use learned_distance_decay::{LearnedDistanceDecay, learned_distance_decay};
 pub use neighbourhood_1d::{Neighbourhood1d, neighbourhood_1d};
 pub use neighbourhood_2d::{Neighbourhood2d, neighbourhood_2d};
+pub use output_gate::{OutputGate, output_gate};
 pub use packed::{PackedError, packed};
 pub use per_head_scale::{PerHeadScale, per_head_scale};
 pub use prefix_lm::{PrefixLm, prefix_lm};
+pub use qk_norm::{QkNorm, qk_norm};
 pub use random_blocks::{RandomBlocks, random_blocks};
 pub use relative_bias::{RelativeBias, relative_bias};
+pub use rope::{Rope, rope};
+pub use rope_neighbours::{RopeNeighbours, rope_neighbours};
 pub use sigmoid_attention::{SigmoidAttention, sigmoid_attention};
 pub use sliding_window::{SlidingWindow, sliding_window};
 pub use softcap::{Softcap, softcap};

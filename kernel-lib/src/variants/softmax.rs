@@ -1,8 +1,8 @@
 use cubecl::prelude::*;
 
 use crate::language::{
-    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Position,
-    RegisteredVariant, Stages, Variant,
+    AnyVariant, DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope,
+    Normaliser, Position, RegisteredVariant, Stages, Variant,
 };
 
 /// Plain attention: no score is changed and no key is masked
@@ -65,7 +65,13 @@ impl DeviceVariant for SoftmaxDevice {
         u32::new(0)
     }
 
-    fn learned_grad(_score: f32, _at: Position, _params: &(), #[comptime] _site: usize) -> f32 {
+    fn learned_grad(
+        _score: f32,
+        _at: Position,
+        _params: &(),
+        #[comptime] _site: usize,
+        #[comptime] _stage: LearnedStage,
+    ) -> f32 {
         f32::new(0.0)
     }
 }

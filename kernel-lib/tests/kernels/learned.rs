@@ -53,6 +53,8 @@ fn check(size: Size, dtype: DType, plan: PlanPick) {
             heads: size.heads,
             queries: size.queries,
             keys: size.keys,
+            head_dim: size.head_dim,
+            value_dim: size.value_dim,
         };
         for variant in registered.example_variants(&sizes) {
             let case = Case {

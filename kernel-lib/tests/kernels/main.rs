@@ -8,6 +8,7 @@ mod learned;
 mod lookup;
 mod oracle;
 mod plans;
+mod stages;
 mod support;
 mod table_damage;
 mod tables;

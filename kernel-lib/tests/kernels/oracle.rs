@@ -3,8 +3,9 @@
 use tilewright::language::{AnyVariant, ExampleSizes, Table, Variant as _};
 use tilewright::reference::{HostTensor, backward, forward};
 use tilewright::variants::{
-    alibi, causal, dense_bias, per_head_scale, relative_bias, sliding_window, softcap, softmax,
-    t5_buckets, temperature,
+    alibi, attention_sink, causal, dense_bias, dropout, output_gate, per_head_scale, qk_norm,
+    relative_bias, rope, sigmoid_attention, sliding_window, softcap, softmax, t5_buckets,
+    temperature,
 };
 
 /// Numbers without a pattern, between -1 and 1.
@@ -62,7 +63,8 @@ fn gradients_are_the_slopes_of_the_forward_pass() {
 #[test]
 fn every_registered_variant_has_right_slopes_in_the_oracle() {
     for variant in tilewright::language::registered() {
-        let sizes = ExampleSizes { batch: 2, heads: 2, queries: 5, keys: 7 };
+        let sizes =
+            ExampleSizes { batch: 2, heads: 2, queries: 5, keys: 7, head_dim: 3, value_dim: 4 };
         for example in variant.example_variants(&sizes) {
             check_gradients(example, 2, 1);
         }
@@ -117,6 +119,18 @@ fn gradients_of_learned_parameters_are_slopes_too() {
         dense_bias(t[0].clone()).and(softcap(0.9)).and(temperature(t[1].clone())).into()
     });
     check_learned(&[&[4]], |t| per_head_scale(t[0].clone()).and(sliding_window(3)).into());
+    check_learned(&[&[4, 11]], |t| relative_bias(t[0].clone()).and(dropout(0.3, 5)).into());
+    check_learned(&[&[4, 11]], |t| relative_bias(t[0].clone()).and(sigmoid_attention(-0.5)).into());
+    check_learned(&[&[4]], |t| attention_sink(t[0].clone()).into());
+    check_learned(&[&[4], &[1]], |t| {
+        attention_sink(t[0].clone()).and(dropout(0.3, 5)).and(temperature(t[1].clone())).into()
+    });
+    check_learned(&[&[3]], |t| qk_norm(t[0].clone(), 0.1).and(rope(10.0)).into());
+    check_learned(&[&[1, 4, 5, 4]], |t| output_gate(t[0].clone()).into());
+    check_learned(&[&[3], &[4, 11], &[2, 1, 1, 4]], |t| {
+        let scored = qk_norm(t[0].clone(), 0.1).and(relative_bias(t[1].clone()));
+        scored.and(output_gate(t[2].clone())).into()
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `or`, `not` and per-head choice, on the host.
 
 use proptest::prelude::*;
-use tilewright::language::{HeadsError, MaskScope, Stages, TableRead};
+use tilewright::language::{HeadsError, LearnedStage, MaskScope, Stages, TableRead};
 use tilewright::prelude::*;
 
 use crate::{assert_derivative, positions};
@@ -193,7 +193,8 @@ fn parts_read_and_learn_in_their_own_heads_alone() {
                 _ => &[],
             };
             assert_eq!(tables, expected, "{at:?}");
-            let gradients = [0, 1, 2].map(|site| mixed.learned_grad(3.0, &at, site));
+            let gradients =
+                [0, 1, 2].map(|site| mixed.learned_grad(3.0, &at, site, LearnedStage::Score));
             let expected = match head {
                 0..2 => [3.0, 0.0, 0.0],
                 2..4 => [0.0, 0.5, 3.25],

@@ -11,6 +11,7 @@ use crate::constructs::{
 };
 use crate::helpers::{bent, calls, capped, near};
 use crate::positions;
+use crate::stages::bits;
 
 /// Score, derivative and mask of one position for each unit.
 #[cube(launch)]
@@ -147,6 +148,7 @@ fn constants_agree() {
 #[test]
 fn masks_agree() {
     assert_agrees(logic(2, 0.5, -1));
+    assert_agrees(bits(3, -5));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod generated;
 mod helpers;
 mod library;
 mod pictures;
+mod stages;
 mod tables;
 
 use proptest::prelude::*;
@@ -16,7 +17,8 @@ use tilewright::language::{ExampleSizes, ParamError, Stages, UnknownVariant, fin
 use tilewright::prelude::*;
 
 /// Sizes that hold all of [`positions`].
-const SIZES: ExampleSizes = ExampleSizes { batch: 3, heads: 8, queries: 9, keys: 9 };
+const SIZES: ExampleSizes =
+    ExampleSizes { batch: 3, heads: 8, queries: 9, keys: 9, head_dim: 8, value_dim: 8 };
 
 /// Positions that meet every head, both sides of the diagonal and unequal lengths.
 fn positions() -> Vec<Position> {

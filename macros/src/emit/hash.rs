@@ -6,18 +6,32 @@ use syn::{Expr, ItemFn};
 
 use super::callee_name;
 use crate::ir::Callee;
+use crate::kind::{Normaliser, Pairing};
 use crate::signature::Signature;
 
 /// The hash as a constant expression: of the function's own text and of all that it calls.
 pub fn hash(signature: &Signature, source: &ItemFn, callees: &[Callee]) -> TokenStream {
-    let attribute = signature.kind.attribute();
-    let own = source_hash(attribute, source, signature.gradient.as_ref());
+    let own = source_hash(&attribute(signature), source, signature.gradient.as_ref());
     let own = Literal::u64_suffixed(own);
     if callees.is_empty() {
         return own.into_token_stream();
     }
     let others = (0..callees.len()).map(callee_name);
     quote!(::tilewright::language::combined_hash(#own, &[#(#others::SOURCE_HASH),*]))
+}
+
+/// The attribute's name and what else it says of the computation.
+fn attribute(signature: &Signature) -> String {
+    let normaliser = match signature.normaliser {
+        Normaliser::Softmax => "",
+        Normaliser::Sigmoid => " sigmoid",
+    };
+    let pairing = match signature.pairing {
+        None => "",
+        Some(Pairing::Halves) => " halves",
+        Some(Pairing::Neighbours) => " neighbours",
+    };
+    format!("{}{normaliser}{pairing}", signature.kind.attribute())
 }
 
 /// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and
@@ -62,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::errors::Errors;
-    use crate::signature::Kind;
+    use crate::kind::Kind;
 
     #[test]
     fn layout_and_visibility_do_not_change_the_hash_and_the_body_does() {

@@ -35,7 +35,8 @@ impl Host<'_> {
 impl Text for Host<'_> {
     fn input(&self, input: Input) -> TokenStream {
         match input {
-            Input::Score => quote!(score),
+            Input::Subject => quote!(subject),
+            Input::Feature(feature) => super::feature_name(feature).to_token_stream(),
             Input::Site(_) => unreachable!("no text mentions a site"),
             Input::Field(field) => {
                 let field = Ident::new(field, proc_macro2::Span::call_site());
@@ -193,5 +194,10 @@ fn binary(op: Binary, a: &TokenStream, b: &TokenStream, ty: Type) -> TokenStream
         Binary::GreaterEqual => quote!(#a >= #b),
         Binary::And => quote!(#a && #b),
         Binary::Or => quote!(#a || #b),
+        Binary::BitAnd => quote!(#a & #b),
+        Binary::BitOr => quote!(#a | #b),
+        Binary::BitXor => quote!(#a ^ #b),
+        Binary::Shl => quote!(#a << #b),
+        Binary::Shr => quote!(#a >> #b),
     }
 }

@@ -3,15 +3,17 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, FnArg, ItemFn, Lit, Meta};
+use syn::{FnArg, ItemFn};
 
 use super::device::Device;
 use super::hash::hash;
 use super::host::Host;
-use super::{body, call_checks, callee_aliases, listing, scope, tables};
+use super::registry::registry_entry;
+use super::{body, call_checks, callee_aliases, listing, rows, scope, tables};
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input};
-use crate::signature::{Kind, Parameter, Signature};
+use crate::kind::{Kind, Normaliser};
+use crate::signature::{Parameter, Signature};
 use crate::sites::Sites;
 
 /// A variant's function with its derivatives with respect to the score.
@@ -24,12 +26,20 @@ pub struct Steps {
 
 impl Steps {
     pub fn new(function: Function, by_hand: Option<Function>) -> Steps {
-        let derived = differentiate(&function, &[Input::Score]);
+        let derived = differentiate(&function, &[Input::Subject]);
         Steps { function, derived, by_hand }
     }
 
     fn gradient(&self) -> &Function {
         self.by_hand.as_ref().unwrap_or(&self.derived)
+    }
+
+    /// What the stage computes: of a function that multiplies weights, the factor.
+    fn stage(&self, kind: Kind) -> &Function {
+        match kind {
+            Kind::Weight => &self.derived,
+            _ => &self.function,
+        }
     }
 
     /// The one with every callee.
@@ -56,8 +66,16 @@ pub fn item(signature: &Signature, source: &ItemFn, steps: &Steps, sites: &Sites
     let checks: TokenStream =
         steps.by_hand.iter().chain([&steps.function]).map(call_checks).collect();
     let hash = hash(signature, source, callees);
-    let device = device_impl(signature, steps, sites, &variant);
-    let host = host_impl(signature, source, steps, sites, &hash, &variant);
+    let (device, host) = match signature.kind.is_of_rows() {
+        true => (
+            rows::device_impl(signature, steps, sites, &variant),
+            rows::host_impl(signature, source, steps, sites, &hash, &variant),
+        ),
+        false => (
+            device_impl(signature, steps, sites, &variant),
+            host_impl(signature, source, steps, sites, &hash, &variant),
+        ),
+    };
     let entry = registry_entry(signature, &hash, &variant);
     let by_hand = signature.gradient.as_ref().map(|gradient| {
         let types = source.sig.inputs.iter().filter_map(|input| match input {
@@ -161,36 +179,33 @@ fn device_impl(
 ) -> TokenStream {
     let parameters = &signature.parameters;
     let device = format_ident!("{variant}Device");
-    let params = format_ident!("{variant}Params");
-    let (params_type, params_item) = match parameters.as_slice() {
-        [] => (quote!(()), None),
-        parameters => {
-            let names = parameters.iter().map(|parameter| &parameter.name);
-            let types = parameters.iter().map(tables::device_type);
-            let item = quote! {
-                #[derive(cubecl::CubeType, cubecl::CubeLaunch)]
-                pub struct #params { #(pub #names: #types,)* }
-            };
-            (quote!(#params), Some(item))
-        }
-    };
+    let (params_type, types) = device_types(signature, variant);
     let text = Device::Variant(parameters);
-    let function = body(&text, &steps.function);
-    let (score, score_grad, keep) = match signature.kind {
-        Kind::Mask => (quote!(score), quote!(f32::new(1.0f32)), function),
-        _ => (function, body(&text, steps.gradient()), quote!(bool::new(true))),
+    let stage = body(&text, steps.stage(signature.kind));
+    let (mut score, mut score_grad) = (quote!(subject), quote!(f32::new(1.0f32)));
+    let mut keep = quote!(bool::new(true));
+    let (mut sink, mut weight) = (quote!(f32::new(0.0f32)), quote!(f32::new(1.0f32)));
+    match signature.kind {
+        Kind::Mask => keep = stage,
+        Kind::Weight => weight = stage,
+        Kind::Sink => sink = stage,
+        _ => (score, score_grad) = (stage, body(&text, steps.gradient())),
+    }
+    let normaliser = match (signature.kind, signature.normaliser) {
+        (Kind::Sink, _) => format_ident!("Sink"),
+        (_, Normaliser::Softmax) => format_ident!("Softmax"),
+        (_, Normaliser::Sigmoid) => format_ident!("Sigmoid"),
     };
-    let learned = tables::device_learned(&text, &steps.function, sites, &params_type);
+    let weighs = signature.kind == Kind::Weight;
+    let learned = tables::device_learned(
+        &text,
+        steps.stage(signature.kind),
+        sites,
+        &params_type,
+        signature.kind,
+    );
     quote! {
-        #[allow(unused, missing_docs, clippy::all)]
-        mod device {
-            use ::tilewright::__private::cubecl;
-            use cubecl::prelude::*;
-
-            #params_item
-
-            pub struct #device;
-        }
+        #types
 
         #[allow(unused, missing_docs, clippy::all)]
         const _: () = {
@@ -203,11 +218,11 @@ fn device_impl(
             impl DeviceVariant for #device {
                 type Params = #params_type;
 
-                fn score(score: f32, at: Position, params: &#params_type) -> f32 {
+                fn score(subject: f32, at: Position, params: &#params_type) -> f32 {
                     #score
                 }
 
-                fn score_grad(score: f32, at: Position, params: &#params_type) -> f32 {
+                fn score_grad(subject: f32, at: Position, params: &#params_type) -> f32 {
                     #score_grad
                 }
 
@@ -215,21 +230,78 @@ fn device_impl(
                     #keep
                 }
 
-                const NORMALISER: Normaliser = Normaliser::Softmax;
+                const NORMALISER: Normaliser = Normaliser::#normaliser;
 
                 fn sink(at: Position, params: &#params_type) -> f32 {
-                    f32::new(0.0f32)
+                    #sink
                 }
 
-                const WEIGHS: bool = false;
+                const WEIGHS: bool = #weighs;
 
                 fn weight(at: Position, params: &#params_type) -> f32 {
-                    f32::new(1.0f32)
+                    #weight
                 }
 
                 #learned
             }
         };
+    }
+}
+
+/// The type of the parameters in kernels; and a module with it and the type of the device half.
+pub fn device_types(signature: &Signature, variant: &Ident) -> (TokenStream, TokenStream) {
+    let device = format_ident!("{variant}Device");
+    let params = format_ident!("{variant}Params");
+    let (params_type, params_item) = match signature.parameters.as_slice() {
+        [] => (quote!(()), None),
+        parameters => {
+            let names = parameters.iter().map(|parameter| &parameter.name);
+            let types = parameters.iter().map(tables::device_type);
+            let item = quote! {
+                #[derive(cubecl::CubeType, cubecl::CubeLaunch)]
+                pub struct #params { #(pub #names: #types,)* }
+            };
+            (quote!(#params), Some(item))
+        }
+    };
+    let types = quote! {
+        #[allow(unused, missing_docs, clippy::all)]
+        mod device {
+            use ::tilewright::__private::cubecl;
+            use cubecl::prelude::*;
+
+            #params_item
+
+            pub struct #device;
+        }
+    };
+    (params_type, types)
+}
+
+/// The parameters as a kernel's launch takes them.
+pub fn launch_params(signature: &Signature, variant: &Ident) -> TokenStream {
+    match signature.parameters.as_slice() {
+        [] => quote!(()),
+        parameters => {
+            let launch = format_ident!("{variant}ParamsLaunch");
+            let arguments = parameters.iter().map(tables::launch_argument);
+            quote!(device::#launch::new(#(#arguments),*))
+        }
+    }
+}
+
+/// Name and parameters as text.
+pub fn describe(signature: &Signature) -> TokenStream {
+    let name = signature.name.unraw().to_string();
+    let fields: Vec<&Ident> = signature.parameters.iter().map(|p| &p.name).collect();
+    match fields.as_slice() {
+        [] => quote!(::std::string::String::from(#name)),
+        fields => {
+            let values: Vec<String> =
+                fields.iter().map(|field| format!("{}={{}}", field.unraw())).collect();
+            let format = format!("{name}({})", values.join(", "));
+            quote!(::std::format!(#format, #(self.#fields),*))
+        }
     }
 }
 
@@ -243,19 +315,30 @@ fn host_impl(
 ) -> TokenStream {
     let parameters = &signature.parameters;
     let device = format_ident!("{variant}Device");
-    let fields: Vec<&Ident> = parameters.iter().map(|parameter| &parameter.name).collect();
     let text = Host::Variant(parameters);
-    let function = body(&text, &steps.function);
-    let (score, score_grad, keep) = match signature.kind {
-        Kind::Mask => (quote!(score), quote!(1.0), function),
-        _ => (function, body(&text, steps.gradient()), quote!(true)),
+    let stage = body(&text, steps.stage(signature.kind));
+    let (mut score, mut score_grad) = (quote!(subject), quote!(1.0));
+    let (mut keep, mut after) = (quote!(true), None);
+    let mut after_score = |name: &str| {
+        let name = format_ident!("{name}");
+        after = Some(quote! {
+            fn #name(&self, at: &::tilewright::language::Position) -> f64 {
+                #stage
+            }
+        });
     };
+    match signature.kind {
+        Kind::Mask => keep = stage,
+        Kind::Weight => after_score("weight"),
+        Kind::Sink => after_score("sink"),
+        _ => (score, score_grad) = (stage, body(&text, steps.gradient())),
+    }
     let derived_grad = steps.by_hand.as_ref().map(|_| {
         let derived = body(&text, &steps.derived);
         quote! {
             fn derived_grad(
                 &self,
-                score: f64,
+                subject: f64,
                 at: &::tilewright::language::Position,
             ) -> ::core::option::Option<f64> {
                 ::core::option::Option::Some({ #derived })
@@ -263,27 +346,10 @@ fn host_impl(
         }
     });
     let listings = listing::methods(signature, source, steps);
-    let launch_params = match fields.as_slice() {
-        [] => quote!(()),
-        _ => {
-            let launch = format_ident!("{variant}ParamsLaunch");
-            let arguments = parameters.iter().map(tables::launch_argument);
-            quote!(device::#launch::new(#(#arguments),*))
-        }
-    };
-    let name = signature.name.unraw().to_string();
-    let describe = match fields.as_slice() {
-        [] => quote!(::std::string::String::from(#name)),
-        fields => {
-            let values: Vec<String> =
-                fields.iter().map(|field| format!("{}={{}}", field.unraw())).collect();
-            let format = format!("{name}({})", values.join(", "));
-            quote!(::std::format!(#format, #(self.#fields),*))
-        }
-    };
-    let tables = tables::host_methods(&text, signature, &steps.function, sites);
+    let (launch_params, describe) = (launch_params(signature, variant), describe(signature));
+    let tables = tables::host_methods(&text, signature, steps.stage(signature.kind), sites);
     let is_score = signature.kind == Kind::Score;
-    let is_mask = !is_score;
+    let is_mask = signature.kind == Kind::Mask;
     let (by_batch, by_head, known_on_host) = match signature.kind {
         Kind::Mask => {
             let (by_batch, by_head) =
@@ -315,17 +381,19 @@ fn host_impl(
                 #launch_params
             }
 
-            fn score(&self, score: f64, at: &::tilewright::language::Position) -> f64 {
+            fn score(&self, subject: f64, at: &::tilewright::language::Position) -> f64 {
                 #score
             }
 
-            fn score_grad(&self, score: f64, at: &::tilewright::language::Position) -> f64 {
+            fn score_grad(&self, subject: f64, at: &::tilewright::language::Position) -> f64 {
                 #score_grad
             }
 
             fn keep(&self, at: &::tilewright::language::Position) -> bool {
                 #keep
             }
+
+            #after
 
             fn mask_scope(&self) -> ::tilewright::language::MaskScope {
                 ::tilewright::language::MaskScope { batch: #by_batch, head: #by_head }
@@ -350,62 +418,6 @@ fn host_impl(
             #listings
         }
     }
-}
-
-fn registry_entry(signature: &Signature, hash: &TokenStream, variant: &Ident) -> TokenStream {
-    let name = signature.name.unraw().to_string();
-    let parameters = signature.parameters.iter().map(|parameter| {
-        let name = parameter.name.unraw().to_string();
-        let (kind, learned) = (tables::kind(parameter), parameter.learned);
-        quote! {
-            ::tilewright::language::ParamInfo { name: #name, kind: #kind, learned: #learned }
-        }
-    });
-    let examples = signature.examples.iter().map(|example| {
-        let values = example.iter().map(tables::example);
-        quote!(&[#(#values),*])
-    });
-    let fields: Vec<&Ident> = signature.parameters.iter().map(|p| &p.name).collect();
-    let values = signature
-        .parameters
-        .iter()
-        .enumerate()
-        .map(|(place, parameter)| tables::registered_value(place, parameter));
-    let value = match fields.as_slice() {
-        [] => quote!(#variant),
-        _ => quote!(#variant { #(#fields: #values),* }),
-    };
-    let doc = doc_text(&signature.docs);
-    let (is_score, is_mask) = (signature.kind == Kind::Score, signature.kind == Kind::Mask);
-    quote! {
-        ::tilewright::__private::inventory::submit! {
-            ::tilewright::language::RegisteredVariant {
-                name: #name,
-                module: ::core::module_path!(),
-                source_hash: #hash,
-                stages: ::tilewright::language::Stages { score: #is_score, mask: #is_mask },
-                params: &[#(#parameters),*],
-                examples: &[#(#examples),*],
-                build: |values: &[::tilewright::language::ParamValue]| ::tilewright::language::AnyVariant::new(#value),
-                doc: #doc,
-            }
-        }
-    }
-}
-
-/// The doc comment as text.
-pub fn doc_text(docs: &[Attribute]) -> String {
-    let lines = docs.iter().filter_map(|attribute| match &attribute.meta {
-        Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => Some(text.value().trim().to_owned()),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    });
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 #[cfg(test)]

@@ -5,18 +5,29 @@ use quote::{ToTokens, quote};
 use syn::ItemFn;
 use syn::ext::IdentExt;
 
-use super::callee_name;
 use super::item::Steps;
 use super::readable::{formatted, readable};
+use super::{callee_name, rows};
+use crate::differentiate::differentiate;
 use crate::ir::{Function, Part};
-use crate::signature::{Kind, Signature};
+use crate::kind::Kind;
+use crate::signature::Signature;
 
 /// `source` and `derivative` of a variant, with those of all that it calls.
 pub fn methods(signature: &Signature, source: &ItemFn, steps: &Steps) -> TokenStream {
     let name = signature.name.unraw();
     let written = written(source);
     let derivative = match (signature.kind, &steps.by_hand) {
-        (Kind::Mask, _) => String::new(),
+        (Kind::Mask | Kind::Sink, _) => String::new(),
+        (Kind::Weight, _) => readable(signature, &format!("{name}_factor"), &steps.derived),
+        (kind, None) if kind.is_of_rows() => rows::inputs(signature)
+            .into_iter()
+            .map(|(input, of, _)| {
+                let slope = differentiate(&steps.function, &[input]);
+                readable(signature, &format!("{name}_by_{of}"), &slope)
+            })
+            .collect::<Vec<String>>()
+            .join("\n"),
         (_, None) => readable(signature, &format!("{name}_grad"), &steps.derived),
         (_, Some(by_hand)) => format!(
             "// Written by hand.\n{}\n// Derived, to compare with.\n{}",

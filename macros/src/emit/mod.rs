@@ -7,19 +7,23 @@ mod host;
 mod item;
 mod listing;
 pub mod readable;
+mod registry;
+mod rows;
 mod scope;
 mod tables;
 
 pub use hash::source_hash;
 pub use helper::helper;
-pub use item::{Steps, doc_text, item, variant_name};
+pub use item::{Steps, item, variant_name};
+pub use registry::doc_text;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 
 use crate::ir::{
-    Argument, Block, Call, Callee, Function, Input, Op, Operand, Part, Statement, Type, Value,
+    Argument, Block, Call, Callee, Feature, Function, Input, Op, Operand, Part, Statement, Type,
+    Value,
 };
 
 /// How one of the texts is written.
@@ -71,6 +75,11 @@ fn steps(text: &dyn Text, function: &Function) -> (TokenStream, Vec<TokenStream>
 #[cfg(test)]
 pub fn host_text(parameters: &[crate::signature::Parameter], function: &Function) -> TokenStream {
     body(&host::Host::Variant(parameters), function)
+}
+
+/// What generated functions call a feature of a row.
+fn feature_name(feature: Feature) -> Ident {
+    format_ident!("{}", feature.name())
 }
 
 fn name(value: Value) -> Ident {

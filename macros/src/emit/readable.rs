@@ -45,6 +45,10 @@ enum Level {
     Or,
     And,
     Comparison,
+    BitOr,
+    BitXor,
+    BitAnd,
+    Shift,
     Sum,
     Product,
     Unary,
@@ -85,17 +89,22 @@ impl<'f> Printer<'f> {
             taken: HashSet::new(),
         };
         printer.count(&function.body);
-        let known = signature.score.iter().chain(&signature.position);
+        let known = signature.subject.iter().chain(&signature.position);
         for name in known.chain(signature.parameters.iter().map(|parameter| &parameter.name)) {
             printer.taken.insert(name.to_string());
         }
+        printer.taken.extend(signature.features.iter().map(|feature| feature.name().to_owned()));
         printer
     }
 
     fn arguments(&self) -> Vec<TokenStream> {
         let signature = self.signature;
         let mut arguments: Vec<TokenStream> =
-            signature.score.iter().map(|name| quote!(#name: f32)).collect();
+            signature.subject.iter().map(|name| quote!(#name: f32)).collect();
+        arguments.extend(signature.features.iter().map(|&feature| {
+            let name = super::feature_name(feature);
+            quote!(#name: f32)
+        }));
         arguments.extend(signature.parameters.iter().map(|parameter| {
             let (name, element) = (&parameter.name, type_name(parameter.ty));
             match (parameter.table, parameter.ty) {
@@ -105,7 +114,8 @@ impl<'f> Printer<'f> {
             }
         }));
         if let (Some(name), Some(place)) = (&signature.position, signature.position_place) {
-            arguments.insert(place, quote!(#name: Position));
+            let ty = Ident::new(signature.kind.position_type(), Span::call_site());
+            arguments.insert(place, quote!(#name: #ty));
         }
         arguments
     }
@@ -217,8 +227,15 @@ impl<'f> Printer<'f> {
         let input = self.function.inputs.iter().find(|(_, known)| *known == value);
         let signature = self.signature;
         let tokens = match input.map(|(input, _)| *input) {
-            Some(Input::Score) => signature.score.as_ref().map(|name| quote!(#name)),
+            Some(Input::Subject) => signature.subject.as_ref().map(|name| quote!(#name)),
+            Some(Input::Feature(feature)) => {
+                let name = super::feature_name(feature);
+                Some(quote!(#name))
+            }
             Some(Input::Field(field)) => {
+                let fields = signature.kind.fields();
+                let written = fields.iter().find(|(_, one)| *one == field);
+                let field = written.map_or(field, |(written, _)| written);
                 let field = Ident::new(field, Span::call_site());
                 signature.position.as_ref().map(|at| quote!(#at.#field))
             }
@@ -308,6 +325,11 @@ impl<'f> Printer<'f> {
             Binary::GreaterEqual => (quote!(>=), Level::Comparison),
             Binary::And => (quote!(&&), Level::And),
             Binary::Or => (quote!(||), Level::Or),
+            Binary::BitOr => (quote!(|), Level::BitOr),
+            Binary::BitXor => (quote!(^), Level::BitXor),
+            Binary::BitAnd => (quote!(&), Level::BitAnd),
+            Binary::Shl => (quote!(<<), Level::Shift),
+            Binary::Shr => (quote!(>>), Level::Shift),
             Binary::Min => return self.method(a, "min", Some(b)),
             Binary::Max => return self.method(a, "max", Some(b)),
             Binary::Powf => return self.method(a, "powf", Some(b)),
@@ -317,7 +339,11 @@ impl<'f> Printer<'f> {
         let tighter = match level {
             Level::Or => Level::And,
             Level::And => Level::Comparison,
-            Level::Comparison => Level::Sum,
+            Level::Comparison => Level::BitOr,
+            Level::BitOr => Level::BitXor,
+            Level::BitXor => Level::BitAnd,
+            Level::BitAnd => Level::Shift,
+            Level::Shift => Level::Sum,
             Level::Sum => Level::Product,
             _ => Level::Unary,
         };
@@ -411,13 +437,13 @@ mod tests {
     use crate::check::check;
     use crate::differentiate::differentiate;
     use crate::errors::Errors;
-    use crate::signature::Kind;
+    use crate::kind::Kind;
 
     fn derivative(source: ItemFn) -> String {
         let mut errors = Errors::default();
         let signature = Signature::parse(Kind::Score, Default::default(), &source, &mut errors);
         let function = check(&signature, &source.block, &mut errors).expect("no errors");
-        readable(&signature, "grad", &differentiate(&function, &[Input::Score]))
+        readable(&signature, "grad", &differentiate(&function, &[Input::Subject]))
     }
 
     #[test]

@@ -6,11 +6,12 @@ use syn::ext::IdentExt;
 
 use super::device::Device;
 use super::host::Host;
-use super::{Text, body, steps};
+use super::{Text, body, rows, steps};
 use crate::differentiate::differentiate;
 use crate::example::Example;
 use crate::ir::{Function, Input, Operand, Type};
-use crate::signature::{Kind, Parameter, Signature};
+use crate::kind::Kind;
+use crate::signature::{Parameter, Signature};
 use crate::sites::{Along, Dimension, Reads, Site, Sites};
 
 fn element(parameter: &Parameter) -> TokenStream {
@@ -83,7 +84,7 @@ pub fn example(example: &Example) -> TokenStream {
             ::tilewright::language::Example::Table(
                 |sizes: &::tilewright::language::ExampleSizes| {
                     #[allow(unused_variables)]
-                    let [batch, heads, queries, keys] = sizes.each();
+                    let [batch, heads, queries, keys, head_dim, value_dim] = sizes.each();
                     // A difference may be negative at some sizes.
                     ::std::vec![#(::core::cmp::max(#dimensions, 1i64) as usize),*]
                 }
@@ -108,6 +109,7 @@ pub fn device_learned(
     function: &Function,
     sites: &Sites,
     params: &TokenStream,
+    kind: Kind,
 ) -> TokenStream {
     let choose = |bodies: Vec<TokenStream>, nothing: TokenStream| {
         bodies.into_iter().enumerate().rev().fold(nothing, |otherwise, (number, body)| {
@@ -121,6 +123,9 @@ pub fn device_learned(
         .collect();
     let gradient = choose(gradients, quote!(f32::new(0.0f32)));
     let count = sites.learned.len();
+    let features = kind.is_of_rows().then(|| rows::features(&quote!(f32)));
+    let stage = (!kind.is_of_rows())
+        .then(|| quote!(#[comptime] stage: ::tilewright::language::LearnedStage,));
     quote! {
         const LEARNED_SITES: usize = #count;
 
@@ -129,10 +134,12 @@ pub fn device_learned(
         }
 
         fn learned_grad(
-            score: f32,
+            subject: f32,
+            #features
             at: Position,
             params: &#params,
             #[comptime] site: usize,
+            #stage
         ) -> f32 {
             #gradient
         }
@@ -162,7 +169,8 @@ pub fn host_methods(
         return TokenStream::new();
     }
     let variant = signature.name.unraw().to_string();
-    let in_mask = signature.kind == Kind::Mask;
+    // What is read whatever becomes of the score.
+    let in_mask = matches!(signature.kind, Kind::Mask | Kind::Sink) || signature.kind.is_of_rows();
     let tables = in_memory.iter().map(|&place| {
         let parameter = &parameters[place];
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
@@ -225,6 +233,13 @@ fn learned(
     sites: &Sites,
 ) -> TokenStream {
     let variant = signature.name.unraw().to_string();
+    let stage = match signature.kind {
+        Kind::Weight => format_ident!("Weight"),
+        Kind::Sink => format_ident!("Sink"),
+        kind if kind.is_of_rows() => format_ident!("Rows"),
+        _ => format_ident!("Score"),
+    };
+    let of_rows = signature.kind.is_of_rows();
     let learned = signature.parameters.iter().enumerate().filter(|(_, p)| p.learned);
     let params = learned.map(|(place, parameter)| {
         let (name, text) = (&parameter.name, parameter.name.unraw().to_string());
@@ -234,6 +249,7 @@ fn learned(
             quote! {
                 ::tilewright::language::LearnedSite::new(
                     #number,
+                    ::tilewright::language::LearnedStage::#stage,
                     self.#name.shape(),
                     ::std::vec![#(#dimensions),*],
                 )
@@ -245,10 +261,13 @@ fn learned(
                 name: #text,
                 table: self.#name.id(),
                 shape: self.#name.shape().to_vec(),
+                of_rows: #of_rows,
                 sites: ::std::vec![#(#own),*],
             }
         }
     });
+    let features = of_rows.then(|| rows::features(&quote!(f64)));
+    let stage_argument = (!of_rows).then(|| quote!(stage: ::tilewright::language::LearnedStage,));
     let numbers: Vec<usize> = (0..sites.learned.len()).collect();
     let indices = sites.learned.iter().map(|site| index(text, site));
     let gradients =
@@ -267,9 +286,11 @@ fn learned(
 
         fn learned_grad(
             &self,
-            score: f64,
+            subject: f64,
+            #features
             at: &::tilewright::language::Position,
             site: usize,
+            #stage_argument
         ) -> f64 {
             match site {
                 #(#numbers => { #gradients })*

@@ -6,8 +6,8 @@ use super::Part;
 use crate::algorithms::scores::{Block, Cell, modified};
 use crate::algorithms::softmax::{load_per_row, usable_lse};
 use crate::algorithms::{Layouts, Shape};
-use crate::language::DeviceVariant;
-use crate::tile::exp::{Exp2, exp};
+use crate::language::{DeviceVariant, LearnedStage, Normaliser};
+use crate::tile::exp::{Exp2, exp, sigmoid_of};
 use crate::tile::rows::Layout;
 use crate::tile::simt::Tile;
 
@@ -16,6 +16,8 @@ use crate::tile::simt::Tile;
 pub struct CellsConfig {
     /// The site whose gradient it is.
     pub site: usize,
+    /// Its stage: the score, or the weight.
+    pub stage: LearnedStage,
     /// Length of a query and of a key.
     pub head_dim: usize,
     /// Length of a value.
@@ -154,23 +156,40 @@ fn add_group<V: DeviceVariant, F: Float, R: Size, W: Size>(
     #[unroll(config.unroll)]
     for j in 0..config.cols {
         let raw = scores.column(j) * Vector::new(scale);
-        let mut exponent = Vector::<f32, R>::empty();
+        let mut modified_scores = Vector::<f32, R>::empty();
         let mut slopes = Vector::<f32, R>::empty();
+        let mut d_normalised = d_weights.column(j);
         #[unroll]
         for lane in 0..lanes {
             let cell = block.cell(lane, j);
             let score = raw.extract(lane);
-            exponent.insert(lane, modified::<V>(score, cell, params, true, config.mask));
+            modified_scores.insert(lane, modified::<V>(score, cell, params, true, config.mask));
             slopes.insert(lane, slope::<V>(score, cell, params, config));
+            if comptime!(V::WEIGHS && config.stage == LearnedStage::Score) {
+                let factor = V::weight(cell.position(), params);
+                d_normalised.insert(lane, d_normalised.extract(lane) * factor);
+            }
         }
-        let weight = exp::<R>(exponent - lse, config.exp);
-        let gradient = weight * (d_weights.column(j) - delta) * slopes;
+        let sigmoid = comptime!(V::NORMALISER == Normaliser::Sigmoid);
+        let weight = if comptime!(sigmoid) {
+            sigmoid_of::<R>(modified_scores, config.exp)
+        } else {
+            exp::<R>(modified_scores - lse, config.exp)
+        };
+        let d_modified = if comptime!(config.stage == LearnedStage::Weight) {
+            weight * d_normalised
+        } else if comptime!(sigmoid) {
+            weight * (Vector::new(1.0f32) - weight) * d_normalised
+        } else {
+            weight * (d_normalised - delta)
+        };
+        let gradient = d_modified * slopes;
         let gradient = select(block.has_col(j), gradient, Vector::new(0.0f32));
         tile.set_column(j, tile.column(j) + gradient);
     }
 }
 
-/// The derivative of the modified score with respect to the site's element.
+/// The derivative of the site's stage with respect to its element.
 #[cube]
 fn slope<V: DeviceVariant>(
     score: f32,
@@ -179,7 +198,7 @@ fn slope<V: DeviceVariant>(
     #[comptime] config: CellsConfig,
 ) -> f32 {
     let at = cell.position();
-    let slope = V::learned_grad(score, at, params, config.site);
+    let slope = V::learned_grad(score, at, params, config.site, config.stage);
     // A masked cell has no gradient, whatever its slope.
     if comptime!(config.mask) { select(V::keep(at, params), slope, 0.0f32) } else { slope }
 }

@@ -4,16 +4,20 @@ use cubecl::prelude::*;
 
 use super::cells::{CellsConfig, learned_cells};
 use super::scatter::{ScatterConfig, scatter_cells};
+use super::sinks::learned_sinks;
 use super::sums::{GatheringLaunch, clear, fold_sums, gather_sums};
 use super::work::{Limits, PartSizes, Route, Work};
 use super::{PartLaunch, SubTableLaunch};
+use crate::algorithms::ShapeLaunch;
 #[cfg(feature = "cuda")]
 use crate::algorithms::launch::Target;
 use crate::algorithms::launch::{Call, Gradients, buffer, layout, run};
 use crate::algorithms::streaming::planes::delta::row_products;
-use crate::language::{LaunchTarget, LearnedSite, Variant};
+use crate::language::{
+    DeviceVariant, LaunchTarget, LearnedSite, LearnedStage, Normaliser, Variant,
+};
 use crate::tile::exp::Exp2;
-use crate::{DType, Strided};
+use crate::{DType, Problem, Strided};
 
 /// Units of a cube.
 const UNITS: usize = 128;
@@ -24,7 +28,7 @@ const ON_CHIP: usize = 1 << 13;
 /// Planes of a cube at most.
 const PLANES: usize = 4;
 
-/// Queues the gradients of the learned parameters, if there are any.
+/// Queues the gradients of the learned parameters of scores, weights and sinks, if there are any.
 pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<'_>) {
     backward_within(variant, call, gradients, Limits::of(&call.device, call.dynamic_lengths));
 }
@@ -37,27 +41,37 @@ pub fn backward_within<V: Variant>(
     limits: Limits,
 ) {
     let params = variant.learned();
-    if params.is_empty() {
+    let own = || params.iter().zip(gradients.learned).filter(|(param, _)| !param.of_rows);
+    if own().next().is_none() {
         return;
     }
     let delta = call.delta(gradients.d_out);
-    for (param, gradient) in params.iter().zip(gradients.learned) {
+    for (param, gradient) in own() {
         call.clear(gradient);
         for site in &param.sites {
-            let work = Work::new(site, &param.shape, &call.problem, limits);
-            let of_site =
-                OfSite { variant, call, work, site, d_out: gradients.d_out, delta: &delta };
-            for part in work.parts() {
-                let (sums, pieces) = of_site.sums(&part);
-                of_site.gather(&part, &sums, pieces, gradient);
+            let is_sink = site.stage == LearnedStage::Sink;
+            if is_sink && variant.normaliser() != Normaliser::Sink {
+                continue;
             }
+            let of_site = OfSite {
+                call,
+                problem: call.problem,
+                work: Work::new(site, &param.shape, &call.problem, limits),
+                site: site.site,
+                params: || variant.launch_params(LaunchTarget(call.target)),
+            };
+            let d_out = gradients.d_out;
+            of_site.add_to::<V::Device>(gradient, |part| match is_sink {
+                true => of_site.sinks::<V::Device>(part, &delta),
+                false => of_site.cells::<V::Device>(part, site, d_out, &delta),
+            });
         }
     }
 }
 
 impl Call<'_> {
     /// Cubes and their units for so many tasks. On a CPU one cube, whose units take them in turn.
-    fn spread(&self, tasks: usize) -> (CubeCount, CubeDim) {
+    pub(in crate::algorithms) fn spread(&self, tasks: usize) -> (CubeCount, CubeDim) {
         let (cubes, units) = match self.device.is_cpu() {
             true => (1, self.device.units),
             false => (tasks.div_ceil(UNITS), UNITS),
@@ -65,7 +79,7 @@ impl Call<'_> {
         (CubeCount::new_1d(cubes as u32), CubeDim::new_1d(units as u32))
     }
 
-    fn numbers(&self, len: usize) -> Strided {
+    pub(in crate::algorithms) fn numbers(&self, len: usize) -> Strided {
         self.target.empty([1, 1, 1, len], DType::F32)
     }
 
@@ -93,7 +107,7 @@ impl Call<'_> {
         delta
     }
 
-    fn clear(&self, numbers: &Strided) {
+    pub(in crate::algorithms) fn clear(&self, numbers: &Strided) {
         let len = numbers.len();
         let (cubes, units) = self.spread(len);
         run!(self, clear, cubes, units, self.address_type(&[numbers]), buffer(numbers), len);
@@ -134,38 +148,58 @@ impl Call<'_> {
 }
 
 /// The gradient of one site on its way.
-struct OfSite<'a, V> {
-    variant: &'a V,
-    call: &'a Call<'a>,
-    work: Work,
-    site: &'a LearnedSite,
-    d_out: &'a Strided,
-    delta: &'a Strided,
+pub struct OfSite<'a, P> {
+    pub call: &'a Call<'a>,
+    /// The call's, or one whose queries and keys are the tokens and dimensions of rows.
+    pub problem: Problem,
+    pub work: Work,
+    /// The site's number.
+    pub site: usize,
+    /// Makes the variant's launch arguments.
+    pub params: P,
 }
 
-impl<V: Variant> OfSite<'_, V> {
+/// The launch arguments of a device variant's parameters.
+type Argument<V> = <<V as DeviceVariant>::Params as LaunchArg>::RuntimeArg;
+
+impl<P> OfSite<'_, P> {
+    /// Adds to the gradient what `cells` says of each part.
+    pub fn add_to<V: DeviceVariant>(
+        &self,
+        gradient: &Strided,
+        cells: impl Fn(&PartSizes) -> Strided,
+    ) where
+        P: Fn() -> Argument<V>,
+    {
+        for part in self.work.parts() {
+            let (sums, pieces) = self.sums::<V>(&part, cells(&part));
+            self.gather::<V>(&part, &sums, pieces, gradient);
+        }
+    }
+
     /// Sums of a part, `[groups, pieces, elements that a group may name]`, and the number of pieces.
-    fn sums(&self, part: &PartSizes) -> (Strided, usize) {
+    fn sums<V: DeviceVariant>(&self, part: &PartSizes, cells: Strided) -> (Strided, usize)
+    where
+        P: Fn() -> Argument<V>,
+    {
         let work = &self.work;
-        let cells = self.cells(part);
         let (groups, chunks, rows) = (part.groups, work.chunks, part.rows);
-        let keys = self.call.problem.seq_k;
         let (sums, pieces) = match work.route {
             Route::One => (cells, chunks * work.units(part)),
             Route::Cells => (cells, chunks),
             Route::Keys => (cells, chunks * rows),
             Route::Queries => {
-                (self.call.fold(cells, [groups * chunks * rows, keys, 1], 1).0, chunks)
+                (self.call.fold(cells, [groups * chunks * rows, work.keys, 1], 1).0, chunks)
             }
             Route::Table => {
                 let pieces = work.pieces(part);
-                (self.scatter(part, &cells, pieces), pieces)
+                (self.scatter::<V>(part, &cells, pieces), pieces)
             }
         };
         self.call.fold(sums, [groups, pieces, work.len(part)], TOGETHER)
     }
 
-    fn part(&self, part: &PartSizes) -> PartLaunch {
+    pub fn part(&self, part: &PartSizes) -> PartLaunch {
         let work = &self.work;
         PartLaunch::new(
             work.heads,
@@ -177,7 +211,13 @@ impl<V: Variant> OfSite<'_, V> {
             work.summed_heads,
             work.chunks,
             work.chunk,
+            work.keys,
         )
+    }
+
+    pub fn shape(&self) -> ShapeLaunch {
+        let Problem { batch, heads, kv_heads, seq_q, seq_k, .. } = self.problem;
+        ShapeLaunch::new(batch, heads, heads / kv_heads, seq_q, seq_k)
     }
 
     fn sub_table(&self) -> SubTableLaunch {
@@ -187,40 +227,60 @@ impl<V: Variant> OfSite<'_, V> {
         SubTableLaunch::new(outer[0], outer[1], inner[0], inner[1])
     }
 
-    fn cells(&self, part: &PartSizes) -> Strided {
+    /// Memory for the cells of a part, and cubes and units for them.
+    pub fn room(&self, part: &PartSizes) -> (Strided, CubeCount, CubeDim) {
         let (call, work) = (self.call, &self.work);
-        let problem = &call.problem;
-        let cpu = call.device.is_cpu();
         let cells = call.numbers(part.groups * work.chunks * work.numbers(part));
         let (cubes, units) = call.spread(part.groups * work.chunks * work.units(part));
+        (cells, cubes, units)
+    }
+
+    fn exp(&self) -> Exp2 {
+        if self.call.device.is_cpu() { Exp2::Polynomial } else { Exp2::SpecialUnit }
+    }
+
+    fn cells<V: DeviceVariant>(
+        &self,
+        part: &PartSizes,
+        site: &LearnedSite,
+        d_out: &Strided,
+        delta: &Strided,
+    ) -> Strided
+    where
+        P: Fn() -> Argument<V>,
+    {
+        let (call, work) = (self.call, &self.work);
+        let problem = &call.problem;
+        let (cells, cubes, units) = self.room(part);
         run!(
             call,
-            learned_cells::<V::Device>,
+            learned_cells::<V>,
             cubes,
             units,
-            call.address_type(&[self.d_out, &cells]),
+            call.address_type(&[d_out, &cells]),
             work.rows,
-            call.vector(&[self.d_out]),
+            call.vector(&[d_out]),
             buffer(call.q),
             buffer(call.k),
             buffer(call.v),
-            buffer(self.d_out),
+            buffer(d_out),
             buffer(call.lse),
-            buffer(self.delta),
+            buffer(delta),
             buffer(&cells),
             call.layouts(),
-            layout(self.d_out),
-            call.shape(),
+            layout(d_out),
+            self.shape(),
             self.part(part),
             call.scale,
-            self.variant.launch_params(LaunchTarget(call.target)),
+            (self.params)(),
             CellsConfig {
-                site: self.site.site,
+                site: site.site,
+                stage: site.stage,
                 head_dim: problem.head_dim,
                 value_dim: problem.value_dim,
                 cols: work.cols,
-                unroll: !cpu,
-                exp: if cpu { Exp2::Polynomial } else { Exp2::SpecialUnit },
+                unroll: !call.device.is_cpu(),
+                exp: self.exp(),
                 mask: problem.class.masks(),
                 one: work.route == Route::One,
             },
@@ -229,18 +289,47 @@ impl<V: Variant> OfSite<'_, V> {
         cells
     }
 
-    fn scatter(&self, part: &PartSizes, cells: &Strided, pieces: usize) -> Strided {
+    fn sinks<V: DeviceVariant>(&self, part: &PartSizes, delta: &Strided) -> Strided
+    where
+        P: Fn() -> Argument<V>,
+    {
+        let (call, work) = (self.call, &self.work);
+        let (cells, cubes, units) = self.room(part);
+        run!(
+            call,
+            learned_sinks::<V>,
+            cubes,
+            units,
+            call.address_type(&[&cells]),
+            work.rows,
+            buffer(call.lse),
+            buffer(delta),
+            buffer(&cells),
+            self.shape(),
+            self.part(part),
+            (self.params)(),
+            self.site,
+            self.exp(),
+            work.route == Route::One,
+        );
+        cells
+    }
+
+    fn scatter<V: DeviceVariant>(&self, part: &PartSizes, cells: &Strided, pieces: usize) -> Strided
+    where
+        P: Fn() -> Argument<V>,
+    {
         let (call, work) = (self.call, &self.work);
         let len = work.runs.len();
         let tables = call.numbers(part.groups * pieces * len);
         let config = if call.device.is_cpu() {
-            ScatterConfig { site: self.site.site, lanes: 1, planes: call.device.units, on_chip: 0 }
+            ScatterConfig { site: self.site, lanes: 1, planes: call.device.units, on_chip: 0 }
         } else {
             // A power of two, so that not every length is compiled anew.
             let room = len.next_power_of_two();
             let on_chip = if room <= ON_CHIP { room } else { 0 };
             let planes = (ON_CHIP / room.min(ON_CHIP)).min(PLANES);
-            ScatterConfig { site: self.site.site, lanes: call.device.plane, planes, on_chip }
+            ScatterConfig { site: self.site, lanes: call.device.plane, planes, on_chip }
         };
         let cubes = match call.device.is_cpu() {
             true => 1,
@@ -248,43 +337,51 @@ impl<V: Variant> OfSite<'_, V> {
         };
         run!(
             call,
-            scatter_cells::<V::Device>,
+            scatter_cells::<V>,
             CubeCount::new_1d(cubes as u32),
             CubeDim::new_1d((config.planes * config.lanes) as u32),
             call.address_type(&[cells, &tables]),
             buffer(cells),
             buffer(&tables),
-            call.shape(),
+            self.shape(),
             self.part(part),
             self.sub_table(),
             pieces,
-            self.variant.launch_params(LaunchTarget(call.target)),
+            (self.params)(),
             config,
         );
         tables
     }
 
-    fn gather(&self, part: &PartSizes, sums: &Strided, pieces: usize, gradient: &Strided) {
+    fn gather<V: DeviceVariant>(
+        &self,
+        part: &PartSizes,
+        sums: &Strided,
+        pieces: usize,
+        gradient: &Strided,
+    ) where
+        P: Fn() -> Argument<V>,
+    {
         let (call, work) = (self.call, &self.work);
         let len = work.len(part);
         let [[teams, team_step], [groups, step]] = work.gathering(part);
         let (cubes, units) = call.spread(teams * len);
         run!(
             call,
-            gather_sums::<V::Device>,
+            gather_sums::<V>,
             cubes,
             units,
             call.address_type(&[sums, gradient]),
             buffer(sums),
             buffer(gradient),
-            call.shape(),
+            self.shape(),
             self.part(part),
             self.sub_table(),
             GatheringLaunch::new(teams, team_step, groups, step),
             pieces,
             len,
-            self.variant.launch_params(LaunchTarget(call.target)),
-            self.site.site,
+            (self.params)(),
+            self.site,
             work.route,
         );
     }

@@ -7,10 +7,13 @@
 //! d = P ∘ (dP - Δ) ∘ ∂S'/∂parameter
 //! ```
 //!
-//! to the element that its index names. Three steps, each with one owner for every number, so that
+//! to the element that its index names. Where a weight has a factor, `dP` is that of the weight before
+//! it, and what is learned in the factor gets `d = P ∘ dP ∘ ∂factor/∂parameter` with the `dP` after it.
+//! A sink is a score of its row with the weight `P = exp(sink - lse)` and no value, so its `dP` is 0.
+//! Three steps, each with one owner for every number, so that
 //! equal inputs give equal bits:
 //!
-//! 1. `cells.rs` computes `d` and sums it over the groups (sequences and heads) that the index does
+//! 1. `cells.rs` (`sinks.rs` of sinks) computes `d` and sums it over the groups (sequences and heads) that the index does
 //!    not change with: a relative bias of 20,000 sequences becomes one matrix for each head.
 //! 2. `scatter.rs` brings the cells of these matrices to the elements of the table. Where the index
 //!    is the query, the key or both as they stand, the matrix is the table already.
@@ -22,6 +25,7 @@
 pub mod cells;
 pub mod launch;
 pub mod scatter;
+pub mod sinks;
 pub mod sums;
 pub mod work;
 
@@ -53,6 +57,8 @@ pub struct Part {
     pub chunks: usize,
     /// How many a chunk holds.
     pub chunk: usize,
+    /// Cells of a query: a cell for each key, or one.
+    pub keys: usize,
 }
 
 #[cube]

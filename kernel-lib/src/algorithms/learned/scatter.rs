@@ -41,7 +41,7 @@ pub fn scatter_cells<V: DeviceVariant>(
     let lane = UNIT_POS as usize % lanes;
     let plane = UNIT_POS as usize / lanes;
     let len = (table.outer_len * table.inner_len) as usize;
-    let count = part.rows * shape.keys;
+    let count = part.rows * part.keys;
     let piece = count.div_ceil(pieces);
     let tasks = part.groups * pieces;
     let mut task = CUBE_POS * comptime!(config.planes) + plane;
@@ -110,8 +110,8 @@ impl Walk {
             let exists = base + self.lane < self.end;
             let cell = min(base + self.lane, self.end - 1);
             let value = select(exists, self.value(cells, cell), 0.0f32);
-            let query = self.part.first_row + cell / self.shape.keys;
-            let at = self.part.position(self.shape, self.own, query, cell % self.shape.keys);
+            let query = self.part.first_row + cell / self.part.keys;
+            let at = self.part.position(self.shape, self.own, query, cell % self.part.keys);
             let index = self.table.index(V::learned_index(at, params, config.site));
             if comptime!(lanes == 1) {
                 into[start + index as usize] += value;
@@ -132,7 +132,7 @@ impl Walk {
 
     /// A cell, summed over the chunks.
     fn value(&self, cells: &[f32], cell: usize) -> f32 {
-        let matrix = self.part.rows * self.shape.keys;
+        let matrix = self.part.rows * self.part.keys;
         let first = self.own * self.part.chunks * matrix + cell;
         let mut sum = 0.0f32.runtime();
         for chunk in 0..self.part.chunks {

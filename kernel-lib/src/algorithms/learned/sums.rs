@@ -79,7 +79,7 @@ pub fn gather_sums<V: DeviceVariant>(
     while task < tasks {
         let element = task % len;
         let (query, key) = match comptime!(route) {
-            Route::Cells => (part.first_row + element / shape.keys, element % shape.keys),
+            Route::Cells => (part.first_row + element / part.keys, element % part.keys),
             Route::Queries => (part.first_row + element, 0usize.runtime()),
             Route::Keys => (0usize.runtime(), element),
             Route::One | Route::Table => (0usize.runtime(), 0usize.runtime()),

@@ -1,6 +1,6 @@
 //! Who sums what for one site, decided on the host from sizes alone.
 
-use crate::language::{Along, Coordinate, LearnedSite};
+use crate::language::{Along, Coordinate, LearnedSite, LearnedStage};
 use crate::{Device, Problem};
 
 /// Which elements of a parameter the cells of one group name.
@@ -104,8 +104,9 @@ pub struct Work {
     /// Into how many chunks they are cut, and how many a chunk holds.
     pub chunks: usize,
     pub chunk: usize,
+    /// Cells of a query: a cell for each key, or one.
+    pub keys: usize,
     queries: usize,
-    keys: usize,
     /// Whether different sequences, and different heads, name different elements.
     batches_apart: bool,
     heads_apart: bool,
@@ -124,7 +125,9 @@ pub struct PartSizes {
 impl Work {
     /// For a parameter of this shape, read at this site.
     pub fn new(site: &LearnedSite, shape: &[usize], problem: &Problem, limits: Limits) -> Self {
-        let Problem { batch, heads, seq_q: queries, seq_k: keys, .. } = *problem;
+        let Problem { batch, heads, seq_q: queries, seq_k, .. } = *problem;
+        // A sink belongs to a row.
+        let keys = if site.stage == LearnedStage::Sink { 1 } else { seq_k };
         let Along { batch: by_batch, head: by_head, query, key } = site.along;
         // A coordinate beyond the dimension would be taken for the last that it has.
         let apart = |coordinate, count| {

@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use super::{HeadsError, joined};
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, Mask, MaskScope, Normaliser, Position,
-    Stages, TableParam, TableRead, Variant,
+    AnyRowStage, DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Mask,
+    MaskScope, Normaliser, Position, Stages, TableParam, TableRead, Variant,
 };
 
 /// Two variants as one: made by [`Variant::and`].
@@ -80,15 +80,27 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for AndDevice<A, B> {
         at: Position,
         params: &Self::Params,
         #[comptime] site: usize,
+        #[comptime] stage: LearnedStage,
     ) -> f32 {
         let between = A::score(score, at, &params.first);
         if comptime!(site < A::LEARNED_SITES) {
             // The chain rule.
-            A::learned_grad(score, at, &params.first, site)
-                * B::score_grad(between, at, &params.second)
+            let own = A::learned_grad(score, at, &params.first, site, stage);
+            match comptime!(stage) {
+                LearnedStage::Score => own * B::score_grad(between, at, &params.second),
+                LearnedStage::Weight => own * B::weight(at, &params.second),
+                LearnedStage::Sink | LearnedStage::Rows => {
+                    // The second's sink stands in the place of the first's.
+                    if comptime!(B::NORMALISER == Normaliser::Sink) { f32::new(0.0) } else { own }
+                }
+            }
         } else {
             let site = comptime!(site - A::LEARNED_SITES);
-            B::learned_grad(between, at, &params.second, site)
+            let own = B::learned_grad(between, at, &params.second, site, stage);
+            match comptime!(stage) {
+                LearnedStage::Weight => own * A::weight(at, &params.first),
+                LearnedStage::Score | LearnedStage::Sink | LearnedStage::Rows => own,
+            }
         }
     }
 }
@@ -171,12 +183,31 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
         joined::learned_index(&self.first, &self.second, at, site)
     }
 
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
-        let between = self.first.score(score, at);
-        match site.checked_sub(joined::sites::<A>()) {
-            None => self.first.learned_grad(score, at, site) * self.second.score_grad(between, at),
-            Some(site) => self.second.learned_grad(between, at, site),
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
+        let Self { first, second } = self;
+        let between = first.score(score, at);
+        match (site.checked_sub(joined::sites::<A>()), stage) {
+            (None, LearnedStage::Score) => {
+                first.learned_grad(score, at, site, stage) * second.score_grad(between, at)
+            }
+            (None, LearnedStage::Weight) => {
+                first.learned_grad(score, at, site, stage) * second.weight(at)
+            }
+            (None, LearnedStage::Sink | LearnedStage::Rows) => match B::Device::NORMALISER {
+                Normaliser::Sink => 0.0,
+                _ => first.learned_grad(score, at, site, stage),
+            },
+            (Some(site), LearnedStage::Weight) => {
+                second.learned_grad(between, at, site, stage) * first.weight(at)
+            }
+            (Some(site), _) => second.learned_grad(between, at, site, stage),
         }
+    }
+
+    fn row_stages(&self) -> Vec<AnyRowStage> {
+        let mut stages = self.first.row_stages();
+        stages.extend(self.second.row_stages());
+        stages
     }
 
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {

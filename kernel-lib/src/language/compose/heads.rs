@@ -6,8 +6,8 @@ use cubecl::prelude::*;
 
 use super::joined;
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, Mask, MaskScope, Normaliser, Position,
-    Stages, TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Mask, MaskScope,
+    Normaliser, Position, Stages, TableParam, TableRead, Variant,
 };
 use crate::variants::{Softmax, softmax};
 
@@ -114,6 +114,12 @@ pub enum HeadsError {
          the one or the other"
     )]
     Normaliser { part: HeadPart },
+    /// A stage of queries, keys or the output, which is for all heads.
+    #[error(
+        "{part}: what changes queries, keys or the output is for all heads; join it outside, as in \
+         `rope(10000.0).and(heads(..))`"
+    )]
+    Rows { part: HeadPart },
     /// A range beyond the heads of a call.
     #[error("{part}: the range reaches beyond the call's {heads} query heads")]
     Beyond { part: HeadPart, heads: usize },
@@ -202,13 +208,22 @@ impl<V: DeviceVariant, R: DeviceVariant> DeviceVariant for HeadsDevice<V, R> {
         at: Position,
         params: &Self::Params,
         #[comptime] site: usize,
+        #[comptime] stage: LearnedStage,
     ) -> f32 {
         let inside = at.head >= params.first && at.head < params.end;
         if comptime!(site < R::LEARNED_SITES) {
-            if inside { f32::new(0.0) } else { R::learned_grad(score, at, &params.rest, site) }
+            if inside {
+                f32::new(0.0)
+            } else {
+                R::learned_grad(score, at, &params.rest, site, stage)
+            }
         } else {
             let site = comptime!(site - R::LEARNED_SITES);
-            if inside { V::learned_grad(score, at, &params.part, site) } else { f32::new(0.0) }
+            if inside {
+                V::learned_grad(score, at, &params.part, site, stage)
+            } else {
+                f32::new(0.0)
+            }
         }
     }
 }
@@ -288,10 +303,10 @@ impl<V: Variant, R: HeadParts> Variant for Heads<V, R> {
         joined::learned_index(&self.rest, &self.part, at, site)
     }
 
-    fn learned_grad(&self, score: f64, at: &Position, site: usize) -> f64 {
+    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
         match (site.checked_sub(joined::sites::<R>()), self.has(at)) {
-            (Some(site), true) => self.part.learned_grad(score, at, site),
-            (None, false) => self.rest.learned_grad(score, at, site),
+            (Some(site), true) => self.part.learned_grad(score, at, site, stage),
+            (None, false) => self.rest.learned_grad(score, at, site, stage),
             _ => 0.0,
         }
     }
@@ -313,6 +328,9 @@ impl<V: Variant, R: HeadParts> Variant for Heads<V, R> {
         }
         if self.part.normaliser() == Normaliser::Sigmoid {
             return Err(HeadsError::Normaliser { part });
+        }
+        if !self.part.row_stages().is_empty() {
+            return Err(HeadsError::Rows { part });
         }
         self.part.check_heads(heads)
     }

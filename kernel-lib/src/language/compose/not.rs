@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use super::HeadsError;
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Position, Stages,
-    TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
+    Stages, TableParam, TableRead, Variant,
 };
 
 /// What a mask does not keep: made by [`Variant::not`].
@@ -60,6 +60,7 @@ impl<M: DeviceVariant> DeviceVariant for NotDevice<M> {
         _at: Position,
         _params: &Self::Params,
         #[comptime] _site: usize,
+        #[comptime] _stage: LearnedStage,
     ) -> f32 {
         f32::new(0.0)
     }

@@ -5,8 +5,8 @@ use cubecl::prelude::*;
 use super::and::{BothParams, BothParamsLaunch};
 use super::{HeadsError, joined};
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, Mask, MaskScope, Normaliser, Position, Stages,
-    TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
+    Stages, TableParam, TableRead, Variant,
 };
 
 /// What either of two masks keeps: made by [`Variant::or`].
@@ -64,6 +64,7 @@ impl<A: DeviceVariant, B: DeviceVariant> DeviceVariant for OrDevice<A, B> {
         _at: Position,
         _params: &Self::Params,
         #[comptime] _site: usize,
+        #[comptime] _stage: LearnedStage,
     ) -> f32 {
         f32::new(0.0)
     }

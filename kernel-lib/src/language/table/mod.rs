@@ -13,7 +13,8 @@ pub use learned::Learned;
 pub(crate) use range::{check, needed};
 
 pub use places::{
-    Along, Coordinate, LearnedParam, LearnedSite, SiteDimension, TableParam, TableRead,
+    Along, Coordinate, LearnedParam, LearnedSite, LearnedStage, SiteDimension, TableParam,
+    TableRead,
 };
 
 /// The most dimensions of a table.

@@ -48,6 +48,8 @@ pub struct LearnedParam {
     pub table: u64,
     /// The shape of its values, and of their gradient.
     pub shape: Vec<usize>,
+    /// Whether it belongs to a stage of queries, keys or the output.
+    pub of_rows: bool,
     /// The sites that read it: its gradient is the sum over all of them.
     pub sites: Vec<LearnedSite>,
 }
@@ -66,6 +68,8 @@ pub struct LearnedSite {
     /// Its number in the variant, below
     /// [`DeviceVariant::LEARNED_SITES`](crate::language::DeviceVariant::LEARNED_SITES).
     pub site: usize,
+    /// The stage whose function it stands in.
+    pub stage: LearnedStage,
     /// What the index changes with: over the others, gradients may be summed before they are added
     /// to the parameter's.
     pub along: Along,
@@ -76,7 +80,12 @@ pub struct LearnedSite {
 impl LearnedSite {
     /// A site that reads a parameter of this shape. A dimension of size 1 is the same for every
     /// index: nothing is known of it but that.
-    pub fn new(site: usize, shape: &[usize], mut dimensions: Vec<SiteDimension>) -> Self {
+    pub fn new(
+        site: usize,
+        stage: LearnedStage,
+        shape: &[usize],
+        mut dimensions: Vec<SiteDimension>,
+    ) -> Self {
         let mut along = Along::default();
         for (dimension, &size) in dimensions.iter_mut().zip(shape) {
             if size == 1 {
@@ -84,8 +93,21 @@ impl LearnedSite {
             }
             along = along.union(dimension.along);
         }
-        Self { site, along, dimensions }
+        Self { site, stage, along, dimensions }
     }
+}
+
+/// Stages of attention that may have learned parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LearnedStage {
+    /// A `#[score_mod]`.
+    Score,
+    /// A `#[weight_mod]`: the factor of a weight.
+    Weight,
+    /// A `#[sink_mod]`: the logit of a row for attending to nothing.
+    Sink,
+    /// A stage of queries, keys or the output, which is listed by that stage alone.
+    Rows,
 }
 
 /// The index of a site in one dimension of its parameter.

@@ -8,7 +8,7 @@ use cubecl::client::Client;
 
 use super::{MAX_TABLE_RANK, TableParam, TableRead};
 use crate::AttentionError;
-use crate::language::{AnyVariant, ExampleSizes, Position};
+use crate::language::{AnyRowStage, AnyVariant, ExampleSizes, Position, RowTarget};
 use crate::random::Random;
 
 /// Up to this many pairs of query and key, all are looked at.
@@ -18,32 +18,118 @@ const SAMPLE: usize = 1 << 16;
 /// Answers that are remembered.
 const REMEMBERED: usize = 1 << 12;
 
-/// Checks device, dimensions and sizes of a variant's tables.
+/// What reads tables: the stages of scores, or a stage of rows.
+pub(crate) trait Reader {
+    fn tables(&self) -> Vec<TableParam<'_>>;
+    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
+    /// Whether what is read there counts.
+    fn keep(&self, at: &Position) -> bool;
+    /// Tells apart what reads differently.
+    fn name(&self) -> String;
+    /// A position in words.
+    fn place(&self, at: &Position) -> String;
+}
+
+impl Reader for AnyVariant {
+    fn tables(&self) -> Vec<TableParam<'_>> {
+        self.tables()
+    }
+
+    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
+        self.reads(at, visit);
+    }
+
+    fn keep(&self, at: &Position) -> bool {
+        self.keep(at)
+    }
+
+    fn name(&self) -> String {
+        format!("{:x} {}", self.source_hash(), self.reads_by())
+    }
+
+    fn place(&self, at: &Position) -> String {
+        let &Position { batch, head, query, key, .. } = at;
+        format!("batch {batch}, head {head}, query {query}, key {key}")
+    }
+}
+
+impl Reader for AnyRowStage {
+    fn tables(&self) -> Vec<TableParam<'_>> {
+        self.tables()
+    }
+
+    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
+        self.reads(at, visit);
+    }
+
+    fn keep(&self, _at: &Position) -> bool {
+        true
+    }
+
+    fn name(&self) -> String {
+        format!("rows {:x} {}", self.source_hash(), self.describe())
+    }
+
+    fn place(&self, at: &Position) -> String {
+        let &Position { batch, head, query, key, .. } = at;
+        format!("batch {batch}, head {head}, token {query}, dimension {key}")
+    }
+}
+
+/// Checks device, dimensions and sizes of a variant's tables, and of those of its stages of rows.
 ///
-/// Where each function reads is computed on the host, for all positions of a small problem; of a
-/// large one, for the borders and a sample. The same question is answered once.
+/// # Errors
+///
+/// A table does not fit.
 pub(crate) fn check(
     client: &Client,
     variant: &AnyVariant,
     sizes: &ExampleSizes,
+    kv_heads: usize,
 ) -> Result<(), AttentionError> {
-    let tables = variant.tables();
+    check_reader(client, variant, sizes)?;
+    for stage in variant.row_stages() {
+        check_reader(client, &stage, &of_rows(stage.target(), sizes, kv_heads))?;
+    }
+    Ok(())
+}
+
+/// Tokens as queries and dimensions as keys.
+fn of_rows(target: RowTarget, sizes: &ExampleSizes, kv_heads: usize) -> ExampleSizes {
+    let ExampleSizes { heads, queries, keys, head_dim, value_dim, .. } = *sizes;
+    let (heads, tokens, dims) = match target {
+        RowTarget::Queries => (heads, queries, head_dim),
+        RowTarget::Keys => (kv_heads, keys, head_dim),
+        RowTarget::QueriesAndKeys => (heads, queries.max(keys), head_dim),
+        RowTarget::Output => (heads, queries, value_dim),
+    };
+    ExampleSizes { heads, queries: tokens, keys: dims, ..*sizes }
+}
+
+/// Where each function reads is computed on the host, for all positions of a small problem; of a
+/// large one, for the borders and a sample. The same question is answered once.
+fn check_reader(
+    client: &Client,
+    reader: &impl Reader,
+    sizes: &ExampleSizes,
+) -> Result<(), AttentionError> {
+    let tables = reader.tables();
     for table in &tables {
         check_one(client, table)?;
     }
     if tables.is_empty() {
         return Ok(());
     }
-    let question = question(variant, &tables, sizes);
+    let question = question(reader, &tables, sizes);
     let remembered = || FOUND_TO_FIT.lock().unwrap_or_else(PoisonError::into_inner);
     if remembered().contains(&question) {
         return Ok(());
     }
     for at in positions(sizes) {
-        check_at(variant, &tables, &at, sizes)?;
+        check_at(reader, &tables, &at, sizes)?;
     }
     // Asked again: values may have been read back since.
-    if let Some(failure) = variant.tables().iter().find_map(|table| table.failure) {
+    if let Some(failure) = reader.tables().iter().find_map(|table| table.failure) {
         return Err(AttentionError::TableValues(failure.clone()));
     }
     let mut remembered = remembered();
@@ -56,13 +142,12 @@ pub(crate) fn check(
 
 static FOUND_TO_FIT: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 
-/// Everything that decides where a variant reads which table.
-fn question(variant: &AnyVariant, tables: &[TableParam<'_>], sizes: &ExampleSizes) -> String {
+/// Everything that decides where a reader reads which table.
+fn question(reader: &impl Reader, tables: &[TableParam<'_>], sizes: &ExampleSizes) -> String {
     let deciding: Vec<u64> =
         tables.iter().filter(|table| table.decides).map(|table| table.id).collect();
     let shapes: Vec<&[usize]> = tables.iter().map(|table| table.shape).collect();
-    let (hash, by) = (variant.source_hash(), variant.reads_by());
-    format!("{hash:x} {by} {shapes:?} {deciding:?} {sizes:?}")
+    format!("{} {shapes:?} {deciding:?} {sizes:?}", reader.name())
 }
 
 fn check_one(client: &Client, table: &TableParam<'_>) -> Result<(), AttentionError> {
@@ -82,13 +167,13 @@ fn check_one(client: &Client, table: &TableParam<'_>) -> Result<(), AttentionErr
 }
 
 fn check_at(
-    variant: &AnyVariant,
+    reader: &impl Reader,
     tables: &[TableParam<'_>],
     at: &Position,
     sizes: &ExampleSizes,
 ) -> Result<(), AttentionError> {
     let mut outside: Option<(TableRead, usize)> = None;
-    variant.reads(at, &mut |read| {
+    reader.reads(at, &mut |read| {
         let table = &tables[read.table];
         let wrong = table.shape.iter().zip(read.index).position(|(&size, index)| {
             // A dimension of size 1 is the same for every index.
@@ -101,16 +186,15 @@ fn check_at(
     let Some((read, dimension)) = outside else { return Ok(()) };
     let table = &tables[read.table];
     // The score of a pair that is masked anyway is thrown away.
-    if !table.in_mask && !variant.keep(at) {
+    if !table.in_mask && !reader.keep(at) {
         return Ok(());
     }
-    let &Position { batch, head, query, key, .. } = at;
-    let needed = &needed(variant, sizes)[read.table];
+    let needed = &needed_by(reader, sizes)[read.table];
     Err(AttentionError::TableIndex {
         variant: table.variant,
         name: table.name,
         given: table.shape.to_vec(),
-        at: format!("batch {batch}, head {head}, query {query}, key {key}"),
+        at: reader.place(at),
         dimension,
         index: read.index[dimension],
         advice: advice(read.index[dimension], needed),
@@ -125,14 +209,23 @@ fn advice(index: i64, needed: &[usize]) -> String {
     }
 }
 
-/// For each table, the least shape in which everything that is read exists.
+/// For each table of a variant, then of its stages of rows, the least shape in which everything that
+/// is read exists.
 pub(crate) fn needed(variant: &AnyVariant, sizes: &ExampleSizes) -> Vec<Vec<usize>> {
-    let tables = variant.tables();
+    let mut needed = needed_by(variant, sizes);
+    for stage in variant.row_stages() {
+        needed.extend(needed_by(&stage, &of_rows(stage.target(), sizes, sizes.heads)));
+    }
+    needed
+}
+
+fn needed_by(reader: &impl Reader, sizes: &ExampleSizes) -> Vec<Vec<usize>> {
+    let tables = reader.tables();
     let mut needed = vec![[1; MAX_TABLE_RANK]; tables.len()];
     for at in positions(sizes) {
-        variant.reads(&at, &mut |read| {
+        reader.reads(&at, &mut |read| {
             let table = &tables[read.table];
-            if !table.in_mask && !variant.keep(&at) {
+            if !table.in_mask && !reader.keep(&at) {
                 return;
             }
             for (needed, index) in needed[read.table].iter_mut().zip(read.index) {
@@ -147,7 +240,7 @@ pub(crate) fn needed(variant: &AnyVariant, sizes: &ExampleSizes) -> Vec<Vec<usiz
 /// All positions of a small problem; of a large one the corners of every head, the borders of
 /// the first, every sequence once, and a sample.
 fn positions(sizes: &ExampleSizes) -> Box<dyn Iterator<Item = Position>> {
-    let ExampleSizes { batch, heads, queries, keys } = *sizes;
+    let ExampleSizes { batch, heads, queries, keys, .. } = *sizes;
     let place = move |[batch, head, query, key]: [usize; 4]| Position {
         batch: batch as u32,
         head: head as u32,
@@ -195,8 +288,9 @@ mod tests {
         // A handle that belongs to no device that there is.
         let handle = Recorder::handle(12);
         let table = Table::on_device(&client, handle, [3], [1]).expect("it fits");
-        let sizes = ExampleSizes { batch: 1, heads: 3, queries: 2, keys: 2 };
-        let error = check(&client, &per_head_scale(table).into(), &sizes).expect_err("refused");
+        let sizes =
+            ExampleSizes { batch: 1, heads: 3, queries: 2, keys: 2, head_dim: 8, value_dim: 8 };
+        let error = check(&client, &per_head_scale(table).into(), &sizes, 3).expect_err("refused");
         assert_eq!(
             error.to_string(),
             "per_head_scale: scales is a table on another device than q: move it there"
@@ -205,12 +299,14 @@ mod tests {
 
     #[test]
     fn all_positions_of_a_small_problem_and_the_corners_of_a_large_one() {
-        let sizes = ExampleSizes { batch: 2, heads: 3, queries: 4, keys: 5 };
+        let none =
+            ExampleSizes { batch: 0, heads: 0, queries: 0, keys: 0, head_dim: 8, value_dim: 8 };
+        let sizes = ExampleSizes { batch: 2, heads: 3, queries: 4, keys: 5, ..none };
         let small: HashSet<[u32; 4]> =
             positions(&sizes).map(|at| [at.batch, at.head, at.query, at.key]).collect();
         assert_eq!(small.len(), 120);
         assert!(small.contains(&[1, 2, 3, 4]));
-        let sizes = ExampleSizes { batch: 70_000, heads: 9, queries: 400, keys: 500 };
+        let sizes = ExampleSizes { batch: 70_000, heads: 9, queries: 400, keys: 500, ..none };
         let large: HashSet<[u32; 4]> =
             positions(&sizes).map(|at| [at.batch, at.head, at.query, at.key]).collect();
         for batch in [0, 69_999] {

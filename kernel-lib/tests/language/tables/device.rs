@@ -2,7 +2,7 @@
 
 use cubecl::client::Client;
 use cubecl::prelude::*;
-use tilewright::language::{DeviceVariant, Variant};
+use tilewright::language::{DeviceVariant, LearnedStage, Variant};
 use tilewright::prelude::*;
 
 use super::{branching, by_kind, combined, in_bucket, integers, outside, ranks, table};
@@ -31,7 +31,8 @@ fn evaluate_site<V: DeviceVariant>(
         let score = scores[unit];
         indices[unit] = V::learned_index(at, &params, site);
         results[3 * unit] = V::score(score, at, &params);
-        results[3 * unit + 1] = V::learned_grad(score, at, &params, site);
+        results[3 * unit + 1] =
+            V::learned_grad(score, at, &params, site, comptime!(LearnedStage::Score));
         results[3 * unit + 2] = select(V::keep(at, &params), 1.0f32, 0.0f32);
     }
 }
@@ -80,7 +81,11 @@ fn assert_agrees<V: Variant>(client: &Client, variant: V) {
             let say = || format!("site {site} of {} at {score}, {at:?}", variant.describe());
             assert_eq!(indices[nth] as usize, variant.learned_index(at, site), "{}", say());
             let keep = if variant.keep(at) { 1.0 } else { 0.0 };
-            let expected = [variant.score(score, at), variant.learned_grad(score, at, site), keep];
+            let expected = [
+                variant.score(score, at),
+                variant.learned_grad(score, at, site, LearnedStage::Score),
+                keep,
+            ];
             for (&given, expected) in results[3 * nth..][..3].iter().zip(expected) {
                 let given = f64::from(given);
                 let close = (given - expected).abs() <= 1e-4 * expected.abs().max(1.0);

@@ -4,7 +4,7 @@
 mod device;
 
 use tilewright::language::{
-    Along, ExampleSizes, LearnedParam, MaskScope, Variant, check_gradient, registered,
+    Along, ExampleSizes, LearnedParam, LearnedStage, MaskScope, Variant, check_gradient, registered,
 };
 use tilewright::prelude::*;
 
@@ -162,7 +162,7 @@ fn assert_learned<V: Moved>(variant: &V) {
                 let mut derived = vec![0.0; learned.len()];
                 for site in &learned.sites {
                     let place = variant.learned_index(&at, site.site);
-                    derived[place] += variant.learned_grad(score, &at, site.site);
+                    derived[place] += variant.learned_grad(score, &at, site.site, site.stage);
                 }
                 for (place, &derived) in derived.iter().enumerate() {
                     let [below, above] =
@@ -286,14 +286,14 @@ fn a_composition_has_the_sites_of_both_in_order() {
                     let moved = first.moved(param, place, by);
                     moved.and(softcap(3.0)).and(second.clone()).score(score, &at)
                 });
-                let derived = both.learned_grad(score, &at, number);
+                let derived = both.learned_grad(score, &at, number, LearnedStage::Score);
                 assert!((measured - derived).abs() < 1e-3, "{measured} {derived}");
             }
             let between = first.clone().and(softcap(3.0)).score(score, &at);
             for site in 0..2 {
                 assert_eq!(both.learned_index(&at, 2 + site), second.learned_index(&at, site));
-                let expected = second.learned_grad(between, &at, site);
-                assert_eq!(both.learned_grad(score, &at, 2 + site), expected);
+                let expected = second.learned_grad(between, &at, site, LearnedStage::Score);
+                assert_eq!(both.learned_grad(score, &at, 2 + site, LearnedStage::Score), expected);
             }
         }
     }
@@ -376,13 +376,14 @@ fn what_is_left_out_of_an_example_fits_what_is_read() {
         let variant = registered.example_variants(sizes).next().expect("an example");
         variant.tables().iter().map(|table| table.shape.to_vec()).collect()
     };
-    let sizes = ExampleSizes { batch: 2, heads: 3, queries: 5, keys: 7 };
+    let [head_dim, value_dim] = [8, 8];
+    let sizes = ExampleSizes { batch: 2, heads: 3, queries: 5, keys: 7, head_dim, value_dim };
     assert_eq!(shapes("document", &sizes), [[2, 7]]);
     assert_eq!(shapes("per_head_scale", &sizes), [[3]]);
     assert_eq!(shapes("branching", &sizes), [[3, 7]]);
     assert_eq!(shapes("ranks", &sizes), [vec![3], vec![3, 7], vec![2, 5, 7], vec![2, 3, 5, 7]]);
     // Beyond a million positions, borders and a sample stand for all.
-    let large = ExampleSizes { batch: 5000, heads: 3, queries: 50, keys: 70 };
+    let large = ExampleSizes { batch: 5000, queries: 50, keys: 70, ..sizes };
     assert_eq!(shapes("document", &large), [[5000, 70]]);
     assert_eq!(shapes("relative_bias", &large), [[3, 119]]);
 }

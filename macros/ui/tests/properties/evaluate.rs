@@ -44,13 +44,16 @@ pub fn evaluate(function: &Function, inputs: &Inputs, helpers: &Helpers) -> Outc
         .iter()
         .map(|&(input, value)| {
             let number = match input {
-                Input::Score => F32(inputs.score),
+                Input::Subject => F32(inputs.score),
                 Input::Field(field) => {
-                    let place = crate::check::FIELDS.iter().position(|known| *known == field);
+                    let fields = Kind::Score.fields();
+                    let place = fields.iter().position(|(_, known)| *known == field);
                     U32(inputs.position[place.expect("a field")])
                 }
                 Input::Parameter(place) => inputs.parameters[place],
-                Input::Site(_) => unreachable!("the functions made here have no tables"),
+                Input::Feature(_) | Input::Site(_) => {
+                    unreachable!("the functions made here change scores and have no tables")
+                }
             };
             (value, number)
         })
@@ -143,7 +146,7 @@ impl Run<'_> {
                                 let place = fields.iter().position(|known| *known == field);
                                 U32(self.position[place.expect("a field")])
                             }
-                            Input::Score | Input::Site(_) => {
+                            Input::Subject | Input::Feature(_) | Input::Site(_) => {
                                 unreachable!("a helper has no score and no tables")
                             }
                         };
@@ -232,6 +235,11 @@ impl Run<'_> {
                 Binary::Min => U32(x.min(y)),
                 Binary::Max => U32(x.max(y)),
                 Binary::Pow => U32(x.wrapping_pow(y)),
+                Binary::BitAnd => U32(x & y),
+                Binary::BitOr => U32(x | y),
+                Binary::BitXor => U32(x ^ y),
+                Binary::Shl => U32(x << y),
+                Binary::Shr => U32(x >> y),
                 op => Bool(compare(op, &x, &y)),
             },
             (I32(x), U32(y)) if op == Binary::Pow => I32(x.wrapping_pow(y)),
@@ -243,6 +251,11 @@ impl Run<'_> {
                 Binary::Rem => I32(x.wrapping_rem(y)),
                 Binary::Min => I32(x.min(y)),
                 Binary::Max => I32(x.max(y)),
+                Binary::BitAnd => I32(x & y),
+                Binary::BitOr => I32(x | y),
+                Binary::BitXor => I32(x ^ y),
+                Binary::Shl => I32(x << y),
+                Binary::Shr => I32(x >> y),
                 op => Bool(compare(op, &x, &y)),
             },
             (Bool(x), Bool(y)) => Bool(match op {

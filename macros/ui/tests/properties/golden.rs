@@ -11,8 +11,8 @@ use crate::evaluate::{Inputs, Number, evaluate};
 use crate::generate::function;
 use crate::helpers::Helpers;
 use crate::ir::{Function, Input};
+use crate::kind::Kind;
 use crate::properties::difference;
-use crate::signature::Kind;
 use crate::steps_of;
 
 const FILE: &str = "../../kernel-lib/tests/language/generated.rs";
@@ -57,10 +57,10 @@ fn points() -> impl Iterator<Item = Inputs> {
 
 /// Value and derivative where the function is smooth and of moderate size.
 fn rows(steps: &Function, helpers: &Helpers) -> Vec<(Inputs, f64, f64)> {
-    let gradient = differentiate(steps, &[Input::Score]);
+    let gradient = differentiate(steps, &[Input::Subject]);
     points()
         .filter_map(|inputs| {
-            let (_, doubt) = difference(steps, &inputs, Input::Score, helpers)?;
+            let (_, doubt) = difference(steps, &inputs, Input::Subject, helpers)?;
             let (value, slope) =
                 (evaluate(steps, &inputs, helpers), evaluate(&gradient, &inputs, helpers));
             let moderate = value.largest < 50.0 && slope.largest < 50.0 && doubt < 1e-6;

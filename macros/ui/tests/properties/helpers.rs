@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::differentiate::differentiate;
 use crate::ir::{Function, Input, Part, Type};
-use crate::signature::Kind;
+use crate::kind::Kind;
 use crate::steps_of;
 
 /// Their source texts. The result of each is `f32` where its name does not say otherwise.

@@ -7,6 +7,8 @@
 // What only the macros' entry points use.
 #![allow(dead_code, unused_imports)]
 
+#[path = "../../../src/attribute.rs"]
+mod attribute;
 #[path = "../../../src/builder.rs"]
 mod builder;
 #[path = "../../../src/call.rs"]
@@ -33,6 +35,8 @@ mod index;
 mod ir;
 #[path = "../../../src/join.rs"]
 mod join;
+#[path = "../../../src/kind.rs"]
+mod kind;
 #[path = "../../../src/literal.rs"]
 mod literal;
 #[path = "../../../src/methods.rs"]
@@ -61,7 +65,8 @@ use syn::ItemFn;
 use check::check;
 use errors::Errors;
 use ir::Function;
-use signature::{Kind, Signature};
+use kind::Kind;
+use signature::Signature;
 
 /// The steps of a function in source text. It must be one of the language.
 fn steps_of(kind: Kind, source: &str) -> (Signature, Function) {

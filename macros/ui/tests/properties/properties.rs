@@ -12,7 +12,7 @@ use crate::evaluate::{Inputs, Number, evaluate};
 use crate::generate::{Source, function};
 use crate::helpers::Helpers;
 use crate::ir::{Function, Input};
-use crate::signature::Kind;
+use crate::kind::Kind;
 use crate::steps_of;
 
 const CASES: u32 = 4000;
@@ -44,13 +44,15 @@ fn points() -> impl Strategy<Value = Inputs> {
 fn moved(inputs: &Inputs, input: Input, by: f64) -> Inputs {
     let mut inputs = inputs.clone();
     match input {
-        Input::Score => inputs.score += by,
+        Input::Subject => inputs.score += by,
         Input::Parameter(place) => {
             if let Number::F32(x) = &mut inputs.parameters[place] {
                 *x += by;
             }
         }
-        Input::Field(_) | Input::Site(_) => unreachable!("only numbers are varied here"),
+        Input::Feature(_) | Input::Field(_) | Input::Site(_) => {
+            unreachable!("only numbers are varied here")
+        }
     }
     inputs
 }
@@ -83,7 +85,7 @@ pub fn difference(
 
 /// How many derivatives were compared at a point; fails where one is wrong.
 fn compare(function: &Function, inputs: &Inputs, helpers: &Helpers) -> Result<u32, TestCaseError> {
-    let wanted = [Input::Score, Input::Parameter(0)];
+    let wanted = [Input::Subject, Input::Parameter(0)];
     let gradient = differentiate(function, &wanted);
     let given = evaluate(&gradient, inputs, helpers).results;
     let mut compared = 0;
@@ -129,10 +131,10 @@ fn readable_texts_are_functions_of_the_language_that_mean_the_same() {
     let mut runner = runner(CASES / 2);
     let result = runner.run(&(sources(), points()), |(source, inputs)| {
         let (signature, function) = steps_of(Kind::Score, &source.0);
-        if difference(&function, &inputs, Input::Score, &helpers).is_none() {
+        if difference(&function, &inputs, Input::Subject, &helpers).is_none() {
             return Ok(());
         }
-        let gradient = differentiate(&function, &[Input::Score]);
+        let gradient = differentiate(&function, &[Input::Subject]);
         for steps in [&function, &gradient] {
             let text = readable(&signature, "f", steps);
             let (_, again) = steps_of(Kind::Score, &text);
@@ -172,8 +174,8 @@ fn a_wrong_derivative_is_found() {
     let (_, wrong) = steps_of(Kind::Score, "fn f(score: f32) -> f32 { score.cos() }");
     let inputs = Inputs { score: 0.4, position: [0; 6], parameters: vec![Number::F32(0.0)] };
     let (expected, doubt) =
-        difference(&right, &inputs, Input::Score, &helpers).expect("a sine is smooth");
+        difference(&right, &inputs, Input::Subject, &helpers).expect("a sine is smooth");
     assert!(doubt < 1e-9 && (expected - 0.4f64.cos()).abs() < 1e-9);
-    let given = evaluate(&differentiate(&wrong, &[Input::Score]), &inputs, &helpers).results[0];
+    let given = evaluate(&differentiate(&wrong, &[Input::Subject]), &inputs, &helpers).results[0];
     assert!((given - expected).abs() > 0.1);
 }

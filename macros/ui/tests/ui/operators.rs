@@ -3,13 +3,16 @@
 use tilewright_macros::{mask_mod, score_mod};
 
 #[mask_mod]
-fn bits(at: Position) -> bool {
-    (at.query ^ at.key) << 2 > 3 && at.key >> 1 == 0 | 1
+fn bits(at: Position, x: f32, k: i32) -> bool {
+    (x ^ 2.0 > 3.0) & (at.key >> k == 0)
 }
 
 #[mask_mod]
-fn not_a_number(at: Position) -> bool {
-    !at.key > 0
+fn bits_of_numbers(at: Position, x: f32) -> bool {
+    let a = x << 2.0;
+    let b = at.key & k;
+    let c = at.key | 1.0;
+    !x > 0.0
 }
 
 #[score_mod]
