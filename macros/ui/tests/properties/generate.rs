@@ -401,7 +401,7 @@ impl Generator<'_> {
             0..=2 => self.leaf(ty),
             3 => {
                 let (a, b) = (self.integer(ty, depth), self.integer(ty, depth));
-                let operator = self.one_of(&["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"]);
+                let operator = self.one_of(&["+", "-", "*", "/", "%"]);
                 format!("({a} {operator} {b})")
             }
             4 => {
