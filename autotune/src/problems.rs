@@ -98,7 +98,12 @@ impl ProblemArgs {
         }
         let mut tasks = Vec::new();
         for preset in &self.preset {
-            for grid in preset.grids(cpu) {
+            let mut grids = preset.grids(cpu);
+            if !self.heads.is_empty() || !self.head_dim.is_empty() {
+                // Its grids differ in their heads.
+                grids.truncate(1);
+            }
+            for grid in grids {
                 tasks.extend(self.laid_over(grid).tasks()?);
             }
         }
@@ -116,7 +121,8 @@ impl ProblemArgs {
             let or = |given: &[usize], usual| {
                 if given.is_empty() { vec![usual] } else { given.to_vec() }
             };
-            let usual = grid.heads.first().copied().unwrap_or(Heads::new(16, 8));
+            let most = grid.heads.iter().copied().max_by_key(|heads| heads.heads);
+            let usual = most.unwrap_or(Heads::new(16, 8));
             let numbers = or(&self.heads, usual.heads);
             let dims = or(&self.head_dim, usual.head_dim);
             let pairs =
