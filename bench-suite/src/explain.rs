@@ -9,7 +9,7 @@ use tilewright::cuda_source::{CudaSource, Sm};
 use tilewright::explain::Explanation;
 use tilewright::language::{AnyVariant, ExampleSizes, find};
 use tilewright::{AttentionOptions, DType, Pass, Problem, open_device};
-use tilewright_autotune::cli::PassName;
+use tilewright_autotune::problems::PassName;
 
 use crate::check_kernels::compiler::{Compiler, Outcome};
 use crate::check_kernels::toolkit::Toolkit;
@@ -162,7 +162,9 @@ fn sizes(args: &ExplainArgs) -> Result<ExampleSizes> {
     if args.head_dim > tilewright::MAX_HEAD_DIM {
         bail!("--head-dim is {}; at most {}", args.head_dim, tilewright::MAX_HEAD_DIM);
     }
-    Ok(ExampleSizes { batch: args.batch, heads: args.heads, queries: args.seq, keys })
+    let (heads, queries) = (args.heads, args.seq);
+    let (head_dim, value_dim) = (args.head_dim, args.head_dim);
+    Ok(ExampleSizes { batch: args.batch, heads, queries, keys, head_dim, value_dim })
 }
 
 /// The variant with the parameters given, or of its first example, whose tables fit the sizes.

@@ -101,7 +101,7 @@ impl Explanation {
             Some(plan) => (plan, GIVEN.to_owned()),
             None => {
                 let answer = tuned(problem, &device, client, options.dynamic_lengths);
-                (answer.plan, words(&answer.source))
+                (answer.plan, answer.source.to_string())
             }
         };
         let name = properties.identity.name.clone();
@@ -141,7 +141,7 @@ impl Explanation {
         };
         let (plan, origin) = match options.plan {
             Some(plan) => (plan, GIVEN.to_owned()),
-            None => (rule(), words(&Source::Rule)),
+            None => (rule(), Source::Rule.to_string()),
         };
         let on = (&device, sm.to_string());
         let explained = Self::new(variant, problem, options, on, plan, origin);
@@ -185,17 +185,6 @@ impl Explanation {
 }
 
 const GIVEN: &str = "given by the call";
-
-/// Where a plan comes from.
-fn words(source: &Source) -> String {
-    match source {
-        Source::Exact => "measured on this device".to_owned(),
-        Source::Nearest { problem, distance } => {
-            format!("measured for {problem}, {distance:.2} away")
-        }
-        Source::Rule => "by the rule: nothing like it was measured".to_owned(),
-    }
-}
 
 /// What the mask leaves of the tiles of a plan.
 fn count(variant: &AnyVariant, problem: &Problem, plan: &Plan) -> Result<TileCount, String> {

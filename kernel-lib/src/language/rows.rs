@@ -177,6 +177,11 @@ pub trait RowStage: Clone + Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// See [`Variant::reads_by`](super::Variant::reads_by).
+    fn reads_by(&self) -> String {
+        if self.tables().is_empty() { String::new() } else { self.describe() }
+    }
+
     /// See [`Variant::reads`](super::Variant::reads).
     fn reads(&self, _at: &Position, _visit: &mut dyn FnMut(TableRead)) {}
 
@@ -226,6 +231,7 @@ trait ErasedRowStage: Send + Sync {
     fn value(&self, row: [f64; 4], at: &Position) -> f64;
     fn slope(&self, row: [f64; 4], at: &Position, of: RowInput) -> f64;
     fn tables(&self) -> Vec<TableParam<'_>>;
+    fn reads_by(&self) -> String;
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
     fn learned(&self) -> Vec<LearnedParam>;
     fn learned_index(&self, at: &Position, site: usize) -> usize;
@@ -261,6 +267,10 @@ impl<S: RowStage> ErasedRowStage for S {
 
     fn tables(&self) -> Vec<TableParam<'_>> {
         RowStage::tables(self)
+    }
+
+    fn reads_by(&self) -> String {
+        RowStage::reads_by(self)
     }
 
     fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
@@ -346,6 +356,11 @@ impl AnyRowStage {
     /// See [`RowStage::tables`].
     pub fn tables(&self) -> Vec<TableParam<'_>> {
         self.0.tables()
+    }
+
+    /// See [`RowStage::reads_by`].
+    pub fn reads_by(&self) -> String {
+        self.0.reads_by()
     }
 
     /// See [`RowStage::reads`].

@@ -296,10 +296,11 @@ pub fn learned<S: RowStage>(
                 ..call.problem
             };
             for site in &param.sites {
+                let limits = Limits::of(&call.device, call.dynamic_lengths);
                 let of_site = OfSite {
                     call,
                     problem,
-                    work: Work::new(site, &param.shape, &problem, Limits::of(&call.device)),
+                    work: Work::new(site, &param.shape, &problem, limits),
                     site: site.site,
                     params: || stage.launch_params(LaunchTarget(call.target)),
                 };

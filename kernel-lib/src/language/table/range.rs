@@ -67,7 +67,7 @@ impl Reader for AnyRowStage {
     }
 
     fn name(&self) -> String {
-        format!("rows {:x} {}", self.source_hash(), self.describe())
+        format!("rows {:x} {}", self.source_hash(), self.reads_by())
     }
 
     fn place(&self, at: &Position) -> String {
