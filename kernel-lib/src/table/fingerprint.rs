@@ -143,7 +143,8 @@ impl Fingerprint {
 /// 90 for `9.0` and for `ptx_sm90`.
 fn capability(text: &str) -> Option<u32> {
     let digits = text.bytes().filter(u8::is_ascii_digit);
-    let number = digits.fold(0u32, |n, digit| n.saturating_mul(10) + u32::from(digit - b'0'));
+    let number =
+        digits.fold(0u32, |n, digit| n.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
     (10..1000).contains(&number).then_some(number)
 }
 
