@@ -6,6 +6,7 @@ use crate::helpers::Helpers;
 use crate::ir::{
     Argument, Binary, Block, Function, Input, Op, Operand, Part, Statement, Type, Unary, Value,
 };
+use crate::kind::Kind;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
@@ -142,8 +143,8 @@ impl Run<'_> {
                         let number = match input {
                             Input::Parameter(place) => values[place],
                             Input::Field(field) => {
-                                let fields = crate::check::FIELDS;
-                                let place = fields.iter().position(|known| *known == field);
+                                let fields = Kind::Score.fields();
+                                let place = fields.iter().position(|(_, known)| *known == field);
                                 U32(self.position[place.expect("a field")])
                             }
                             Input::Subject | Input::Feature(_) | Input::Site(_) => {
