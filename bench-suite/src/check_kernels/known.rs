@@ -47,7 +47,7 @@ pub const KNOWN_SPILLS: &[KnownSpill] = &[
         least_dim: 64,
         most_registers: 255,
         most_bytes: 256,
-        reason: "in f32 each operand is three terms, and a block of 64 leaves no register",
+        reason: "in f32 each operand is two terms, and long heads leave no register",
     },
 ];
 

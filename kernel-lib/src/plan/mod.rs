@@ -31,7 +31,7 @@ pub enum Lowering {
     /// Plain units, exact `f32` arithmetic.
     Simt,
     /// Planes and tensor cores: products of 16-bit numbers, summed in `f32`. An `f32` is taken as
-    /// the sum of three such numbers, which keeps its precision.
+    /// the sum of two tf32 numbers, 22 of its 24 bits.
     Mma,
 }
 
