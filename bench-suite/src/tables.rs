@@ -216,7 +216,7 @@ mod tests {
             .filter(|line| line.starts_with("| B2"))
             .map(|line| line.matches('|').count())
             .collect();
-        assert_eq!(columns, [14, 14, 11, 11, 8, 8], "{markdown}");
+        assert_eq!(columns, [15, 15, 12, 12, 8, 8], "{markdown}");
         let text = results().to_text();
         assert!(text.contains("speed-up") && !text.contains("**"), "{text}");
     }

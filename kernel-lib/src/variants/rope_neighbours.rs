@@ -21,6 +21,6 @@ pub fn rope_neighbours(x: f32, pair: f32, at: Element, theta: f32) -> f32 {
     }
     let frequency = theta.powf(-((at.dim / 2) as f32) / half as f32);
     let angle = at.token as f32 * frequency;
-    let turned = if at.dim % 2 == 0 { -pair } else { pair };
+    let turned = if at.dim & 1 == 0 { -pair } else { pair };
     x * angle.cos() + turned * angle.sin()
 }
