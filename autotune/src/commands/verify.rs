@@ -87,7 +87,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     match table.device.standing_on(&client) {
         Standing::Same => {}
         Standing::Kin => {
-            stale.push(format!("measured on {}, and this is {name}", table.device.name))
+            stale.push(format!("measured on {}, and this is {name}", table.device.name));
         }
         Standing::Foreign => {
             bail!(

@@ -28,10 +28,10 @@ impl<'r> RowStages<'r> {
         let mut rows = Self { stages, q, k, out: Vec::new(), stored, term };
         for nth in 0..rows.stages.len() {
             if rows.changes_queries(nth) {
-                rows.q.push(rows.after(nth, rows.q()));
+                rows.q.push(rows.staged(nth, rows.q()));
             }
             if rows.changes_keys(nth) {
-                rows.k.push(rows.after(nth, rows.k()));
+                rows.k.push(rows.staged(nth, rows.k()));
             }
         }
         rows
@@ -42,7 +42,7 @@ impl<'r> RowStages<'r> {
         self.out = vec![raw];
         for nth in 0..self.stages.len() {
             if self.stages[nth].is_of_output() {
-                self.out.push(self.after(nth, self.out()));
+                self.out.push(self.staged(nth, self.out()));
             }
         }
     }
@@ -131,7 +131,7 @@ impl<'r> RowStages<'r> {
     }
 
     /// What a stage makes of a tensor.
-    fn after(&self, nth: usize, x: &HostTensor) -> HostTensor {
+    fn staged(&self, nth: usize, x: &HostTensor) -> HostTensor {
         let stage = &self.stages[nth];
         HostTensor::from_fn(x.shape, |[b, h, t, d]| {
             let row = Row::of(stage, x, [b, h, t]);

@@ -15,7 +15,7 @@ pub fn bits(at: Position, by: u32, k: i32) -> bool {
     let moved = flipped << (by + 30) >> by;
     let turned = moved.rotate_left(at.key).wrapping_mul(0x9e37_79b9);
     let negative = (k ^ at.key as i32) >> 1 | !k << 2;
-    turned.wrapping_add(negative as u32).wrapping_sub(by) % 3 == 0
+    turned.wrapping_add(negative as u32).wrapping_sub(by) % 3 < 1
 }
 
 #[test]
