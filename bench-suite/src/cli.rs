@@ -48,7 +48,7 @@ pub enum Command {
     /// The program `patchtst`
     Patchtst(tilewright_patchtst::cli::Cli),
     /// The program `autotune`
-    Autotune(tilewright_autotune::Cli),
+    Autotune(Box<tilewright_autotune::Cli>),
     /// The program `datasets`
     Datasets(tilewright_datasets::cli::Cli),
 }
@@ -70,7 +70,7 @@ pub fn run(cli: Cli) -> Result<()> {
             patchtst::run(patchtst::Cli { command: patchtst::Command::StepTime(args) })
         }
         Command::Patchtst(cli) => patchtst::run(cli),
-        Command::Autotune(cli) => tilewright_autotune::run(cli),
+        Command::Autotune(cli) => tilewright_autotune::run(*cli),
         Command::Datasets(cli) => tilewright_datasets::cli::run(cli),
     }
 }

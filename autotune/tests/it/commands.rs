@@ -34,7 +34,7 @@ fn a_table_is_measured_shown_extended_checked_and_used() {
     assert!(entry.roofline_fraction.is_some_and(|part| part > 0.0 && part < 1.0), "{entry:?}");
     assert!(entry.rule_nanoseconds.is_some() && !entry.runners_up.is_empty(), "{entry:?}");
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().path()).collect();
-    assert_eq!(left, [file.clone()], "nothing but the table is left");
+    assert_eq!(left, std::slice::from_ref(&file), "nothing but the table is left");
 
     let (both, _) = run(&["--add"]);
     assert_eq!(both.entries.len(), 2);
