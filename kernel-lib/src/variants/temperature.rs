@@ -9,11 +9,12 @@ use tilewright_macros::score_mod;
 #[doc = include_str!("../../docs/variants/temperature.svg")]
 ///
 /// ```
+/// use tilewright::language::LearnedStage;
 /// use tilewright::prelude::*;
 ///
 /// let at = Position { batch: 0, head: 0, query: 0, key: 0, queries: 1, keys: 1 };
 /// assert_eq!(temperature(0.5).score(3.0, &at), 1.5);
-/// assert_eq!(temperature(0.5).learned_grad(3.0, &at, 0), 3.0);
+/// assert_eq!(temperature(0.5).learned_grad(3.0, &at, 0, LearnedStage::Score), 3.0);
 /// ```
 #[score_mod(example(0.7), example(-1.5))]
 pub fn temperature(score: f32, #[learned] t: f32) -> f32 {
