@@ -7,6 +7,8 @@ mod checkpoint;
 mod cli;
 mod config;
 mod forecast;
+mod heads;
+mod huggingface;
 mod model;
 mod operators;
 mod schedule;
