@@ -46,7 +46,10 @@ pub fn read_file(path: &Path) -> Result<NamedTensors, WeightsError> {
     }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => all_of(SafetensorsStore::from_file(path)).map_err(fault),
-        Some("pth" | "pt" | "bin") => all_of(PytorchStore::from_file(path)).map_err(fault),
+        // Names as they are: the store would number the layers of a `Sequential` anew.
+        Some("pth" | "pt" | "bin") => {
+            all_of(PytorchStore::from_file(path).map_indices_contiguous(false)).map_err(fault)
+        }
         _ => Err(fault("expected .safetensors, .pth, .pt or .bin".into())),
     }
 }

@@ -10,6 +10,7 @@ mod forecast;
 mod heads;
 mod huggingface;
 mod model;
+mod official;
 mod operators;
 mod schedule;
 mod support;
