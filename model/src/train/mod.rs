@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod checkpoint;
 pub mod early_stopping;
+pub mod pruning;
 pub mod report;
 pub mod run_folder;
 pub mod schedule;

@@ -9,6 +9,7 @@ mod config;
 mod forecast;
 mod heads;
 mod huggingface;
+mod masking;
 mod model;
 mod official;
 mod operators;
