@@ -6,6 +6,7 @@ mod attention;
 mod checkpoint;
 mod cli;
 mod config;
+mod distribution;
 mod forecast;
 mod heads;
 mod huggingface;
