@@ -67,7 +67,8 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
         output: None,
     };
     let mut stepper =
-        Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+        Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
+            .clip_norm(config.train.clip_norm);
     let mut index = 0;
     let mut run = |stepper: &mut Stepper, count: usize| -> Result<f32> {
         for _ in 0..count {

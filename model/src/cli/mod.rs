@@ -1,20 +1,27 @@
 //! The command line of `patchtst`, a file for each command.
 
+mod compare;
 mod eval;
+mod find_lr;
 mod forecast;
+mod seeds;
 mod settings;
 mod show;
 mod step_time;
+mod sweep;
 mod train;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+pub use compare::CompareArgs;
 pub use eval::EvalArgs;
+pub use find_lr::FindLrArgs;
 pub use forecast::ForecastArgs;
 pub use settings::ConfigArgs;
 pub use show::ShowArgs;
 pub use step_time::StepTimeArgs;
+pub use sweep::SweepArgs;
 pub use train::TrainArgs;
 
 /// Trains and uses PatchTST, the channel-independent time-series transformer.
@@ -40,6 +47,12 @@ Examples:
 pub enum Command {
     /// Train a model; Ctrl-C saves and stops, --resume goes on exactly there
     Train(TrainArgs),
+    /// Search a good learning rate in a few steps
+    FindLr(FindLrArgs),
+    /// Train every combination of some settings: data and compute time apart, speed-ups, errors
+    Sweep(Box<SweepArgs>),
+    /// Put runs side by side: where their settings differ, errors, seconds, loss curves
+    Compare(CompareArgs),
     /// Measure a trained run on its test part, under both protocols
     Eval(EvalArgs),
     /// Forecast past the end of a series, in its own units
@@ -54,6 +67,9 @@ pub enum Command {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train::run(&args),
+        Command::FindLr(args) => find_lr::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forecast(args) => forecast::run(&args),
         Command::Show(args) => show::run(&args),

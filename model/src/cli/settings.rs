@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::config::{Config, presets};
@@ -73,4 +73,14 @@ pub(super) fn open_run(
     let checkpoint = Checkpoint::read(&folder.checkpoint())
         .with_context(|| format!("{} has no usable checkpoint", run.display()))?;
     Ok((folder, config, checkpoint))
+}
+
+/// A checkpoint beside its run's configuration.
+pub(super) fn open_checkpoint(file: &Path, device: Option<&str>) -> Result<(Config, Checkpoint)> {
+    let checkpoint = Checkpoint::read(file)?;
+    let beside = file.with_file_name("config.toml");
+    if !beside.is_file() {
+        bail!("{} is missing: the checkpoint's configuration", beside.display());
+    }
+    Ok((lay_over(Config::from_file(&beside)?, [].into_iter(), device)?, checkpoint))
 }

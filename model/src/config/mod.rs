@@ -60,6 +60,7 @@ impl Config {
     /// Refuses what cannot run, naming the keys and both values.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.model.check()?;
+        self.data.check()?;
         self.train.check()
     }
 }

@@ -15,13 +15,16 @@ use tilewright_datasets::Loader;
 use crate::config::Config;
 use crate::data::Data;
 use crate::evaluate::{Evaluation, evaluate, naive};
+use crate::forecast;
 use crate::patchtst::PatchTst;
+use crate::plot;
 use crate::progress::Progress;
 use crate::runtime::Runtime;
 use crate::tensors::{self, NamedTensors};
 use crate::train::adam::Adam;
 use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
 use crate::train::early_stopping::EarlyStopping;
+use crate::train::log::{Event, Log};
 use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
@@ -52,6 +55,7 @@ pub struct Trainer {
     position: Position,
     best: Option<NamedTensors>,
     facts: DataFacts,
+    log: Log,
     started: Instant,
     first_step_seconds: Option<f64>,
     stop: Arc<AtomicBool>,
@@ -104,6 +108,13 @@ impl Trainer {
                 position.finished = false;
             }
         }
+        let mut log = Log::open(&folder.log())?;
+        log.write(&Event::Start {
+            step: position.step,
+            device: &runtime.name,
+            attention: config.model.attention.name(),
+            parameters: learned(&model),
+        })?;
         let windows = loader.windows();
         let shape = BatchShape {
             batch: config.train.batch_size,
@@ -114,7 +125,8 @@ impl Trainer {
             output: data.output,
         };
         let stepper =
-            Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+            Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
+                .clip_norm(config.train.clip_norm);
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
             device_name: runtime.name.clone(),
@@ -129,6 +141,7 @@ impl Trainer {
             position,
             best,
             facts,
+            log,
             started,
             stop,
         })
@@ -151,6 +164,7 @@ impl Trainer {
         while !self.position.finished {
             if !self.epoch(progress)? {
                 self.save()?;
+                self.log.write(&Event::Stop { step: self.position.step })?;
                 return Ok(Outcome::Interrupted);
             }
         }
@@ -245,6 +259,7 @@ impl Trainer {
             self.best = Some(tensors::of_module(&model));
         }
         progress.end_epoch(&row, better);
+        self.log.write(&Event::Epoch { row: &row, best: better })?;
         self.position.rows.push(row);
         self.position.epoch += 1;
         self.position.batch = 0;
@@ -267,7 +282,7 @@ impl Trainer {
         };
         let test = self.measure(&model, Part::Test)?;
         let val = self.measure(&model, Part::Validation)?;
-        let forecast = &self.data.forecast;
+        let parts = &self.data.forecast;
         let (epoch_seconds, data_seconds, compute_seconds) = Metrics::seconds(&self.position.rows);
         let metrics = Metrics {
             dataset: self.config.data.dataset.clone(),
@@ -275,7 +290,7 @@ impl Trainer {
             test: test.complete,
             test_drop_last: test.drop_last,
             val: val.complete,
-            naive: naive(&forecast.test, self.data.output, self.data.period),
+            naive: naive(&parts.test, self.data.output, self.data.period),
             epoch_seconds,
             data_seconds,
             compute_seconds,
@@ -288,17 +303,27 @@ impl Trainer {
             attention: self.config.model.attention.name().to_string(),
             parameters,
             windows: WindowCounts {
-                train: forecast.train.len(),
-                val: forecast.validation.len(),
-                test: forecast.test.len(),
+                train: parts.train.len(),
+                val: parts.validation.len(),
+                test: parts.test.len(),
             },
             seed: self.config.train.seed,
             version: env!("CARGO_PKG_VERSION").to_string(),
         };
         metrics.write(&self.folder.metrics())?;
+        self.log.write(&Event::Finish {
+            step: metrics.steps,
+            best_epoch: metrics.best_epoch,
+            test: metrics.test,
+            test_drop_last: metrics.test_drop_last,
+            val: metrics.val,
+        })?;
         let device = self.device.clone().without_autodiff();
-        crate::plot::test_forecast(&self.folder.plot(), &model, &self.data, &device)?;
-        crate::plot::losses(&self.folder.loss_plot(), &self.position.rows)?;
+        let shown = forecast::of_test_window(&model, &self.data, &device)?;
+        plot::save_both(&shown, &self.folder.plot())?;
+        if let Some(losses) = plot::losses(&self.position.rows) {
+            plot::save_both(&losses, &self.folder.loss_plot())?;
+        }
         Ok(metrics)
     }
 
@@ -311,7 +336,7 @@ impl Trainer {
         evaluate(model, windows, self.data.output, &self.config, &device)
     }
 
-    /// Adds the losses that wait to the epoch's sum; the mean of what was read. They are added one
+    /// Adds the losses that wait to the epoch's sum and logs them; the mean of what was read. They are added one
     /// by one in double precision, so that it does not matter when they are read.
     fn read_losses(&mut self) -> Result<f64> {
         let losses = self.stepper.read_losses()?;
@@ -319,7 +344,17 @@ impl Trainer {
             self.position.loss_sum += f64::from(*loss);
         }
         let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
-        Ok(sum / losses.len().max(1) as f64)
+        let loss = sum / losses.len().max(1) as f64;
+        if !losses.is_empty() {
+            self.log.write(&Event::Losses {
+                epoch: self.position.epoch + 1,
+                batch: self.position.batch,
+                step: self.position.step,
+                loss,
+                learning_rate: self.schedule.at(self.position.step.saturating_sub(1)).learning_rate,
+            })?;
+        }
+        Ok(loss)
     }
 
     fn save(&mut self) -> Result<()> {

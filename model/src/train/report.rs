@@ -87,6 +87,16 @@ pub fn write_losses(path: &Path, rows: &[EpochRow]) -> Result<()> {
     write_whole(path, &bytes)
 }
 
+/// Reads `losses.csv`; no rows where there is none, as in a run whose first epoch has not ended.
+pub fn read_losses(path: &Path) -> Result<Vec<EpochRow>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bad = || format!("{} is not a run's losses", path.display());
+    let mut reader = csv::Reader::from_path(path).with_context(bad)?;
+    reader.deserialize().collect::<Result<_, _>>().with_context(bad)
+}
+
 /// The file is the old one or all of the new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

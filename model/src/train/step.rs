@@ -1,4 +1,4 @@
-//! Optimiser steps: forward, mean squared error, backward, Adam.
+//! Optimiser steps: forward, mean squared error, backward, clipping, Adam.
 //!
 //! On the CPU a step is a chain of values. On a GPU its hundreds of small kernels take less time
 //! than it takes to launch them one by one, so after a few steps one is recorded as a CUDA graph
@@ -19,6 +19,7 @@ use crate::pass::{TrainingPass, on_host};
 use crate::patchtst::PatchTst;
 use crate::tensors;
 use crate::train::adam::Adam;
+use crate::train::clip;
 use crate::train::schedule::StepRate;
 
 /// What a batch looks like: all batches of a run have the same shape.
@@ -42,6 +43,8 @@ pub struct Stepper {
     device: Device,
     shape: BatchShape,
     seed: u64,
+    /// The largest norm of a step's gradients; 0: any.
+    clip_norm: f64,
     /// Losses on the CPU that have not been read.
     waiting: Vec<Tensor<1>>,
     gpu: Option<Gpu>,
@@ -85,6 +88,7 @@ impl Stepper {
             device: device.clone(),
             shape,
             seed,
+            clip_norm: 0.0,
             waiting: Vec::new(),
             gpu: None,
         };
@@ -98,6 +102,12 @@ impl Stepper {
             stepper.settle(recording)?;
         }
         Ok(stepper)
+    }
+
+    /// Clips each step's gradients to this norm (see [`clip`]); 0 never does.
+    pub fn clip_norm(mut self, most: f64) -> Self {
+        self.clip_norm = most;
+        self
     }
 
     /// Gives the model and the inputs memory that stays.
@@ -177,7 +187,7 @@ impl Stepper {
         let model = self.take_model()?;
         let pass = TrainingPass::new(flat(control.to_vec()));
         let loss = loss(&model, flat(x), flat(y), self.shape, &pass);
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let gradients = self.gradients(&loss, &model);
         self.model = Some(self.adam.step(model, gradients, rate));
         self.waiting.push(loss.without_autodiff());
         Ok(())
@@ -236,7 +246,7 @@ impl Stepper {
         let gpu = self.gpu.as_ref().context("a step on a GPU without one")?;
         let pass = TrainingPass::new(gpu.control.clone());
         let loss = loss(model, gpu.x.clone(), gpu.y.clone(), self.shape, &pass);
-        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        let mut gradients = self.gradients(&loss, model);
         // Everything that reads the weights is submitted before they are written.
         plain.flush()?;
         let mut tokens = pass.into_tokens();
@@ -298,6 +308,14 @@ impl Stepper {
                 self.compute()
             }
         }
+    }
+
+    fn gradients(&self, loss: &Tensor<1>, model: &PatchTst) -> GradientsParams {
+        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        if self.clip_norm > 0.0 {
+            clip::clip(model, &mut gradients, self.clip_norm);
+        }
+        gradients
     }
 
     fn plain(&self) -> Device {

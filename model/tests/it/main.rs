@@ -5,10 +5,15 @@
 mod attention;
 mod checkpoint;
 mod cli;
+mod clipping;
 mod config;
 mod forecast;
+mod log;
+mod malformed;
 mod model;
 mod operators;
+mod pictures;
 mod schedule;
 mod support;
+mod tools;
 mod training;

@@ -64,8 +64,11 @@ fn training_beats_what_it_started_from_and_reports() {
         "checkpoint.safetensors",
         "losses.csv",
         "metrics.json",
+        "log.jsonl",
         "forecast.svg",
+        "forecast.png",
         "losses.svg",
+        "losses.png",
     ] {
         assert!(run.join(file).is_file(), "{file}");
     }
