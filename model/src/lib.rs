@@ -13,12 +13,15 @@
 //! | [`weights`] | Hugging Face's and the official code's weights, and those of other runs |
 //! | [`evaluate`] | errors under both protocols, and the naive forecasts |
 //! | [`mod@forecast`], [`plot`] | forecasts past the end of a series, and pictures |
-//! | [`runtime`] | the device, and how Burn's GPU backend is set up |
+//! | [`compare`], [`mod@sweep`] | runs side by side, and many of them at once |
+//! | [`runtime`], [`out_of_memory`] | the device, how Burn's GPU backend is set up, and advice where its memory does not suffice |
+//! | [`table`] | tables for people |
 //! | [`cli`] | the command line, for this crate's binary and for others to embed |
 
 pub mod attention;
 pub mod batch_norm;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod data;
 pub mod decomposition;
@@ -32,6 +35,7 @@ pub mod linear;
 pub mod masking;
 pub mod norm;
 pub mod ops;
+pub mod out_of_memory;
 pub mod pass;
 pub mod patching;
 pub mod patchtst;
@@ -42,6 +46,8 @@ pub mod progress;
 pub mod revin;
 pub mod runtime;
 pub mod step_time;
+pub mod sweep;
+pub mod table;
 pub mod tensors;
 pub mod train;
 pub mod weights;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{ConfigError, at_least_one};
+
 /// What the model is trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,4 +24,18 @@ pub struct DataConfig {
     pub workers: usize,
     /// Batches that each of them holds ready.
     pub prefetch: usize,
+}
+
+/// More threads than this are a slip of the keyboard.
+const MOST_WORKERS: usize = 256;
+
+impl DataConfig {
+    /// Refuses what cannot be loaded.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.workers > MOST_WORKERS {
+            let reason = format!("must not exceed {MOST_WORKERS}");
+            return Err(ConfigError::invalid("data.workers", self.workers, reason));
+        }
+        at_least_one(&[("data.prefetch", self.prefetch)])
+    }
 }

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use data::DataConfig;
 pub use model::ModelConfig;
 pub use options::{
-    Activation, Alignment, AttentionKind, NormKind, NormOrder, OutputKind, Pooling, PositionKind,
-    Scaling, Task,
+    Activation, Alignment, AttentionKind, LossKind, NormKind, NormOrder, OutputKind, Pooling,
+    PositionKind, Scaling, Task,
 };
 pub use overrides::ConfigError;
 pub use pretrain::{MaskKind, PretrainConfig};
@@ -75,6 +75,7 @@ impl Config {
         self.model.check()?;
         self.pretrain.check(&self.model)?;
         self.prune.check(&self.model)?;
+        self.data.check()?;
         self.train.check()
     }
 }

@@ -38,8 +38,9 @@ fn suggestion(nearest: &Option<String>) -> String {
 
 /// Reads a TOML text. A top-level `preset = "name"` chooses what the file is laid over.
 pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
-    let mut file: Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))?;
+    let mut file: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::Syntax(in_one_line(text, &error)))?;
     let base = match file.remove("preset") {
         None => Config::default(),
         Some(Value::String(name)) => presets::by_name(&name)?,
@@ -58,6 +59,15 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         }
     }
     config_of(table)
+}
+
+/// What is wrong and where; TOML's own text is a drawing of several lines.
+fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),
+        None => what,
+    }
 }
 
 /// `config` with `section.key=value` applied. The value is TOML; bare words are strings.
@@ -140,7 +150,7 @@ fn table_of(config: &Config) -> Result<Table, ConfigError> {
 fn config_of(table: Table) -> Result<Config, ConfigError> {
     let config: Config = table
         .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax(error.message().to_string()))?;
+        .map_err(|error: toml::de::Error| ConfigError::Syntax(in_one_line("", &error)))?;
     Ok(config)
 }
 

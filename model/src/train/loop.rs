@@ -7,25 +7,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::Device;
 use tilewright_datasets::Loader;
 
-use crate::config::Config;
+use crate::config::{Config, Task};
 use crate::data::Data;
 use crate::evaluate::{Evaluation, evaluate, naive};
+use crate::forecast;
+use crate::heads;
 use crate::patchtst::PatchTst;
+use crate::plot;
 use crate::progress::Progress;
 use crate::runtime::Runtime;
 use crate::tensors::{self, NamedTensors};
 use crate::train::adam::Adam;
 use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
 use crate::train::early_stopping::EarlyStopping;
+use crate::train::log::{Event, Log};
+use crate::train::pruning;
 use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
-use crate::train::step::{BatchShape, Stepper};
+use crate::train::step::{BatchShape, Stepper, compared};
+use crate::weights::start_from;
 
 /// How a call to [`Trainer::run`] ended.
 #[derive(Debug)]
@@ -47,11 +53,15 @@ pub struct Trainer {
     /// With autodiff.
     device: Device,
     device_name: String,
+    shape: BatchShape,
+    /// What a person should know before the first epoch.
+    notes: Vec<String>,
     stepper: Stepper,
     schedule: Schedule,
     position: Position,
     best: Option<NamedTensors>,
     facts: DataFacts,
+    log: Log,
     started: Instant,
     first_step_seconds: Option<f64>,
     stop: Arc<AtomicBool>,
@@ -71,14 +81,14 @@ impl Trainer {
         let started = Instant::now();
         let loader = data.train_loader(&config)?;
         let device = runtime.device.clone().autodiff();
-        let mut model = PatchTst::new(&config.model, data.channels(), config.train.seed, &device);
-        let mut adam = Adam::new(config.train.beta2, config.train.epsilon);
+        let mut adam = fresh_adam(&config);
         let facts = DataFacts {
             inputs: data.forecast.inputs.clone(),
             outputs: data.forecast.outputs.clone(),
             scaler: data.forecast.scaler.clone(),
             output: data.output,
         };
+        let mut notes = Vec::new();
         let mut position = Position {
             epoch: 0,
             batch: 0,
@@ -89,38 +99,46 @@ impl Trainer {
             stopping: EarlyStopping::new(config.train.patience),
             rows: Vec::new(),
             finished: false,
+            pruned: false,
         };
         let mut best = None;
-        if resume && folder.checkpoint().exists() {
+        let model = if resume && folder.checkpoint().exists() {
             let saved = Checkpoint::read(&folder.checkpoint())?;
             if saved.facts.inputs != facts.inputs || saved.facts.scaler != facts.scaler {
                 bail!("{}: the data is not what the run was trained on", folder.path().display());
             }
-            model = saved.restore(model, &mut adam, &device)?;
+            let model = saved.restore(&config, &mut adam, &device)?;
             best = saved.best();
             position = saved.position;
             position.stopping.set_patience(config.train.patience);
             if position.epoch < config.train.epochs && !position.stopping.stops() {
                 position.finished = false;
             }
-        }
-        let windows = loader.windows();
-        let shape = BatchShape {
-            batch: config.train.batch_size,
-            context: windows.context(),
-            horizon: windows.horizon(),
-            channels: windows.channels(),
-            channels_out: windows.channels_out(),
-            output: data.output,
+            model
+        } else {
+            let (model, fresh) = first_model(&config, data.channels(), &device)?;
+            if !fresh.is_empty() {
+                notes.push(format!("not in {}: {}", config.train.weights, fresh.join(", ")));
+            }
+            model
         };
-        let stepper =
-            Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+        let mut log = Log::open(&folder.log())?;
+        log.write(&Event::Start {
+            step: position.step,
+            device: &runtime.name,
+            attention: config.model.attention.name(),
+            parameters: learned(&model),
+        })?;
+        let shape = BatchShape::of(&config, loader.windows(), data.output);
+        let stepper = stepper(model, adam, &device, shape, &config)?;
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
             device_name: runtime.name.clone(),
             stepper,
             first_step_seconds: None,
             after_step: None,
+            shape,
+            notes,
             config,
             data,
             loader,
@@ -129,6 +147,7 @@ impl Trainer {
             position,
             best,
             facts,
+            log,
             started,
             stop,
         })
@@ -148,14 +167,67 @@ impl Trainer {
 
     /// Trains until the epochs or the patience are used up, or until asked to stop.
     pub fn run(mut self, progress: &mut Progress) -> Result<Outcome> {
+        for note in std::mem::take(&mut self.notes) {
+            progress.note(&note);
+        }
         while !self.position.finished {
+            self.prepare_epoch(progress)?;
             if !self.epoch(progress)? {
                 self.save()?;
+                self.log.write(&Event::Stop { step: self.position.step })?;
                 return Ok(Outcome::Interrupted);
             }
         }
         let metrics = self.finish(progress)?;
         Ok(Outcome::Finished(Box::new(metrics)))
+    }
+
+    /// What changes between epochs: which parameters are trained, and which heads there are.
+    fn prepare_epoch(&mut self, progress: &mut Progress) -> Result<()> {
+        let (epoch, train) = (self.position.epoch, &self.config.train);
+        let head_only = epoch < train.freeze_epochs;
+        // A checkpoint of a later epoch holds the optimiser of that phase: only at the boundary
+        // does it begin anew.
+        if self.position.batch == 0 && epoch == train.freeze_epochs && epoch > 0 {
+            self.stepper.train_head_only(true, fresh_adam(&self.config))?;
+        }
+        self.stepper.train_head_only(head_only, fresh_adam(&self.config))?;
+        let prune = &self.config.prune;
+        if prune.dynamic > 0 && epoch >= prune.after_epochs && !self.position.pruned {
+            self.prune(progress)?;
+        }
+        Ok(())
+    }
+
+    /// Takes each layer's least important heads out. Errors from before are not compared with those
+    /// after.
+    fn prune(&mut self, progress: &mut Progress) -> Result<()> {
+        let model = self.stepper.model()?;
+        let prune = &self.config.prune;
+        let importance =
+            pruning::importance(model, &self.loader, self.shape, prune.batches, &self.device)?;
+        let heads = model.heads();
+        let least = heads.least(&importance, prune.dynamic);
+        let left = heads.without(&least);
+        progress.note(&format!(
+            "pruned {} of {} heads: {}",
+            heads.count() - left.count(),
+            heads.count(),
+            least.iter().map(|heads| format!("{heads:?}")).collect::<Vec<_>>().join(" ")
+        ));
+        let (model, adam) = pruning::prune(
+            model,
+            self.stepper.adam(),
+            fresh_adam(&self.config),
+            &left,
+            self.data.channels(),
+            &self.device,
+        )?;
+        self.stepper = stepper(model, adam, &self.device, self.shape, &self.config)?;
+        self.best = None;
+        self.position.stopping = EarlyStopping::new(self.config.train.patience);
+        self.position.pruned = true;
+        Ok(())
     }
 
     /// One epoch, from where it stands. False if asked to stop.
@@ -175,7 +247,8 @@ impl Trainer {
         while let Some(batch) = epoch.next() {
             let batch = batch?;
             let rate = self.schedule.at(self.position.step);
-            self.stepper.step(batch.x, batch.y, rate, self.position.step)?;
+            let y = compared(&self.config, self.shape, batch.y, self.position.step);
+            self.stepper.step(batch.x, y, rate, self.position.step)?;
             unread += 1;
             self.position.batch += 1;
             self.position.step += 1;
@@ -245,6 +318,7 @@ impl Trainer {
             self.best = Some(tensors::of_module(&model));
         }
         progress.end_epoch(&row, better);
+        self.log.write(&Event::Epoch { row: &row, best: better })?;
         self.position.rows.push(row);
         self.position.epoch += 1;
         self.position.batch = 0;
@@ -267,7 +341,7 @@ impl Trainer {
         };
         let test = self.measure(&model, Part::Test)?;
         let val = self.measure(&model, Part::Validation)?;
-        let forecast = &self.data.forecast;
+        let parts = &self.data.forecast;
         let (epoch_seconds, data_seconds, compute_seconds) = Metrics::seconds(&self.position.rows);
         let metrics = Metrics {
             dataset: self.config.data.dataset.clone(),
@@ -275,7 +349,8 @@ impl Trainer {
             test: test.complete,
             test_drop_last: test.drop_last,
             val: val.complete,
-            naive: naive(&forecast.test, self.data.output, self.data.period),
+            naive: (self.config.model.task == Task::Forecast)
+                .then(|| naive(&parts.test, self.data.output, self.data.period)),
             epoch_seconds,
             data_seconds,
             compute_seconds,
@@ -288,17 +363,29 @@ impl Trainer {
             attention: self.config.model.attention.name().to_string(),
             parameters,
             windows: WindowCounts {
-                train: forecast.train.len(),
-                val: forecast.validation.len(),
-                test: forecast.test.len(),
+                train: parts.train.len(),
+                val: parts.validation.len(),
+                test: parts.test.len(),
             },
             seed: self.config.train.seed,
             version: env!("CARGO_PKG_VERSION").to_string(),
         };
         metrics.write(&self.folder.metrics())?;
+        self.log.write(&Event::Finish {
+            step: metrics.steps,
+            best_epoch: metrics.best_epoch,
+            test: metrics.test,
+            test_drop_last: metrics.test_drop_last,
+            val: metrics.val,
+        })?;
         let device = self.device.clone().without_autodiff();
-        crate::plot::test_forecast(&self.folder.plot(), &model, &self.data, &device)?;
-        crate::plot::losses(&self.folder.loss_plot(), &self.position.rows)?;
+        if self.config.model.task == Task::Forecast {
+            let shown = forecast::of_test_window(&model, &self.data, &device)?;
+            plot::save_both(&shown, &self.folder.plot())?;
+        }
+        if let Some(losses) = plot::losses(&self.position.rows) {
+            plot::save_both(&losses, &self.folder.loss_plot())?;
+        }
         Ok(metrics)
     }
 
@@ -311,7 +398,7 @@ impl Trainer {
         evaluate(model, windows, self.data.output, &self.config, &device)
     }
 
-    /// Adds the losses that wait to the epoch's sum; the mean of what was read. They are added one
+    /// Adds the losses that wait to the epoch's sum and logs them; the mean of what was read. They are added one
     /// by one in double precision, so that it does not matter when they are read.
     fn read_losses(&mut self) -> Result<f64> {
         let losses = self.stepper.read_losses()?;
@@ -319,7 +406,17 @@ impl Trainer {
             self.position.loss_sum += f64::from(*loss);
         }
         let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
-        Ok(sum / losses.len().max(1) as f64)
+        let loss = sum / losses.len().max(1) as f64;
+        if !losses.is_empty() {
+            self.log.write(&Event::Losses {
+                epoch: self.position.epoch + 1,
+                batch: self.position.batch,
+                step: self.position.step,
+                loss,
+                learning_rate: self.schedule.at(self.position.step.saturating_sub(1)).learning_rate,
+            })?;
+        }
+        Ok(loss)
     }
 
     fn save(&mut self) -> Result<()> {
@@ -333,6 +430,46 @@ impl Trainer {
             &self.facts,
         )
     }
+}
+
+/// The model that a new run starts from, and the names of what `train.weights` did not hold.
+fn first_model(
+    config: &Config,
+    channels: usize,
+    device: &Device,
+) -> Result<(PatchTst, Vec<String>)> {
+    let model = PatchTst::new(&config.model, channels, config.train.seed, device);
+    let (model, fresh) = match config.train.weights.as_str() {
+        "" => (model, Vec::new()),
+        path => {
+            let start = start_from(model, channels, std::path::Path::new(path))
+                .with_context(|| format!("train.weights = {path}"))?;
+            (start.model, start.fresh)
+        }
+    };
+    let all = model.heads();
+    let left = all.without(&config.prune.named(config.model.layers));
+    let model = match left == all {
+        true => model,
+        false => heads::prune(&model, &left, channels, device)?,
+    };
+    Ok((model, fresh))
+}
+
+fn fresh_adam(config: &Config) -> Adam {
+    Adam::new(config.train.beta2, config.train.epsilon)
+}
+
+fn stepper(
+    model: PatchTst,
+    adam: Adam,
+    device: &Device,
+    shape: BatchShape,
+    config: &Config,
+) -> Result<Stepper> {
+    let stepper =
+        Stepper::new(model, adam, device, shape, config.train.seed, config.runtime.graph)?;
+    Ok(stepper.clip_norm(config.train.clip_norm))
 }
 
 enum Part {

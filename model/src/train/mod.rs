@@ -2,11 +2,16 @@
 
 pub mod adam;
 pub mod checkpoint;
+pub mod clip;
 pub mod early_stopping;
+pub mod group;
+pub mod log;
+pub mod lr_finder;
 pub mod pruning;
 pub mod report;
 pub mod run_folder;
 pub mod schedule;
+pub mod seeds;
 pub mod step;
 #[path = "loop.rs"]
 pub mod training_loop;

@@ -1,4 +1,4 @@
-//! Optimiser steps: forward, mean squared error, backward, Adam.
+//! Optimiser steps: forward, mean squared error, backward, clipping, Adam.
 //!
 //! On the CPU a step is a chain of values. On a GPU its hundreds of small kernels take less time
 //! than it takes to launch them one by one, so after a few steps one is recorded as a CUDA graph
@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result, bail};
 use burn::backend::{Backend, BackendGraph, Dispatch};
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::Windows;
@@ -21,6 +21,7 @@ use crate::pass::{TrainingPass, on_host};
 use crate::patchtst::PatchTst;
 use crate::tensors;
 use crate::train::adam::Adam;
+use crate::train::clip;
 use crate::train::schedule::StepRate;
 
 /// What a batch looks like: all batches of a run have the same shape.
@@ -85,6 +86,10 @@ pub struct Stepper {
     device: Device,
     shape: BatchShape,
     seed: u64,
+    /// The largest norm of a step's gradients; 0: any.
+    clip_norm: f64,
+    /// Only the head is trained.
+    head_only: bool,
     /// Losses on the CPU that have not been read.
     waiting: Vec<Tensor<1>>,
     gpu: Option<Gpu>,
@@ -128,6 +133,8 @@ impl Stepper {
             device: device.clone(),
             shape,
             seed,
+            clip_norm: 0.0,
+            head_only: false,
             waiting: Vec::new(),
             gpu: None,
         };
@@ -141,6 +148,30 @@ impl Stepper {
             stepper.settle(recording)?;
         }
         Ok(stepper)
+    }
+
+    /// Clips each step's gradients to this norm (see [`clip`]); 0 never does.
+    pub fn clip_norm(mut self, most: f64) -> Self {
+        self.clip_norm = most;
+        self
+    }
+
+    /// Trains the head alone, or everything; the encoder's statistics follow the batches either way,
+    /// as in the official code. With everything, the optimiser begins anew, as there. A recorded
+    /// step is recorded again.
+    pub fn train_head_only(&mut self, head_only: bool, fresh: Adam) -> Result<()> {
+        if self.head_only == head_only {
+            return Ok(());
+        }
+        self.head_only = head_only;
+        if !head_only {
+            self.adam = fresh;
+        }
+        match &self.gpu {
+            None => Ok(()),
+            Some(Gpu { recording: Recording::Off, .. }) => self.settle(Recording::Off),
+            Some(_) => self.settle(Recording::After(WARM_UP)),
+        }
     }
 
     /// Gives the model and the inputs memory that stays.
@@ -220,7 +251,7 @@ impl Stepper {
         let model = self.take_model()?;
         let pass = TrainingPass::new(flat(control.to_vec()));
         let loss = loss(&model, flat(x), flat(y), self.shape, &pass);
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let gradients = self.gradients(&loss, &model);
         self.model = Some(self.adam.step(model, gradients, rate));
         self.waiting.push(loss.without_autodiff());
         Ok(())
@@ -279,7 +310,7 @@ impl Stepper {
         let gpu = self.gpu.as_ref().context("a step on a GPU without one")?;
         let pass = TrainingPass::new(gpu.control.clone());
         let loss = loss(model, gpu.x.clone(), gpu.y.clone(), self.shape, &pass);
-        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        let mut gradients = self.gradients(&loss, model);
         // Everything that reads the weights is submitted before they are written.
         plain.flush()?;
         let mut tokens = pass.into_tokens();
@@ -343,6 +374,22 @@ impl Stepper {
         }
     }
 
+    fn gradients(&self, loss: &Tensor<1>, model: &PatchTst) -> GradientsParams {
+        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        if self.head_only {
+            let heads = std::iter::once(&model.network).chain(&model.trend);
+            let mut left = GradientsParams::new();
+            for network in heads {
+                network.head.visit(&mut MoveGradients { from: &mut gradients, to: &mut left });
+            }
+            gradients = left;
+        }
+        if self.clip_norm > 0.0 {
+            clip::clip(model, &mut gradients, self.clip_norm);
+        }
+        gradients
+    }
+
     fn plain(&self) -> Device {
         self.device.clone().without_autodiff()
     }
@@ -362,6 +409,20 @@ fn loss(
 ) -> Tensor<1> {
     let (x, y) = shape.arranged(x, y);
     model.loss(x, y, shape.output, Some(pass))
+}
+
+/// Takes a module's gradients out of all.
+struct MoveGradients<'a> {
+    from: &'a mut GradientsParams,
+    to: &'a mut GradientsParams,
+}
+
+impl ModuleVisitor for MoveGradients<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.from.remove::<D>(param.id) {
+            self.to.register(param.id, gradient);
+        }
+    }
 }
 
 /// Copies every tensor of a module into memory without gaps.

@@ -1,0 +1,78 @@
+//! The command line of `patchtst`, a file for each command.
+
+mod compare;
+mod eval;
+mod find_lr;
+mod forecast;
+mod seeds;
+mod settings;
+mod show;
+mod step_time;
+mod sweep;
+mod train;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+pub use compare::CompareArgs;
+pub use eval::EvalArgs;
+pub use find_lr::FindLrArgs;
+pub use forecast::ForecastArgs;
+pub use settings::ConfigArgs;
+pub use show::ShowArgs;
+pub use step_time::StepTimeArgs;
+pub use sweep::SweepArgs;
+pub use train::TrainArgs;
+
+/// Trains and uses PatchTST, the channel-independent time-series transformer.
+#[derive(Debug, Parser)]
+#[command(name = "patchtst", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  patchtst train                                   a synthetic series, minutes on two CPU cores
+  patchtst train --preset etth1 --device cuda      the paper's ETTh1, horizon 96
+  patchtst train --preset ettm1 model.attention=vanilla train.epochs=20
+  patchtst train --config my.toml --set data.dataset=my.csv
+  patchtst train --resume runs/etth1-96-20260101-120000
+  patchtst eval --run runs/etth1-96-20260101-120000
+  patchtst forecast --run runs/mine --input new.csv --output next.csv --plot next.svg
+  patchtst show --preset traffic";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model; Ctrl-C saves and stops, --resume goes on exactly there
+    Train(TrainArgs),
+    /// Search a good learning rate in a few steps
+    FindLr(FindLrArgs),
+    /// Train every combination of some settings: data and compute time apart, speed-ups, errors
+    Sweep(Box<SweepArgs>),
+    /// Put runs side by side: where their settings differ, errors, seconds, loss curves
+    Compare(CompareArgs),
+    /// Measure a trained run on its test part, under both protocols
+    Eval(EvalArgs),
+    /// Forecast past the end of a series, in its own units
+    Forecast(ForecastArgs),
+    /// Print a configuration, its parameter count and its attention shapes; trains nothing
+    Show(ShowArgs),
+    /// Measure the time of training steps on made data; prints JSON
+    StepTime(StepTimeArgs),
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::FindLr(args) => find_lr::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::StepTime(args) => step_time::run(&args),
+    }
+}
