@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::{Series, dates};
 
-use crate::config::Config;
+use crate::config::{Config, OutputKind};
 use crate::data::{Data, predicted};
 use crate::patchtst::PatchTst;
 use crate::plot::{self, Panel};
@@ -20,6 +20,8 @@ pub struct Forecaster {
     context: usize,
     horizon: usize,
     device: Device,
+    /// Probabilities, rising.
+    quantiles: Vec<f64>,
 }
 
 /// What a column of a forecast holds for each step.
@@ -72,7 +74,25 @@ impl Forecaster {
             context: config.model.context,
             horizon: config.model.horizon,
             device: device.clone(),
+            quantiles: Vec::new(),
         })
+    }
+
+    /// Forecasts these quantiles too, each a probability between 0 and 1.
+    pub fn with_quantiles(mut self, mut quantiles: Vec<f64>) -> Result<Self> {
+        if let Some(bad) = quantiles.iter().find(|q| !(**q > 0.0 && **q < 1.0)) {
+            bail!("quantile {bad}: must lie between 0 and 1");
+        }
+        if !quantiles.is_empty() && self.model.config.output == OutputKind::Point {
+            bail!(
+                "the model forecasts points, which have no quantiles; train one with model.output = \
+                 student-t, normal or negative-binomial"
+            );
+        }
+        quantiles.sort_by(f64::total_cmp);
+        quantiles.dedup();
+        self.quantiles = quantiles;
+        Ok(self)
     }
 
     /// Steps that the model forecasts at once.
@@ -81,7 +101,8 @@ impl Forecaster {
     }
 
     /// Forecasts the `steps` rows after the last one of `series`. Steps beyond the model's horizon
-    /// are forecast from forecasts: each block of a horizon is put behind what it was made from.
+    /// are forecast from forecasts: each block of a horizon is put behind what it was made from, and
+    /// quantiles there are those of a block after the forecast so far.
     pub fn forecast(&self, series: &Series, steps: usize) -> Result<Forecast> {
         let facts = &self.facts;
         let (columns, ignored) = self.columns(series)?;
@@ -105,7 +126,9 @@ impl Forecaster {
             Some(channel) => facts.scaler.select(&[channel]),
             None => facts.scaler.clone(),
         };
-        let values = scaler.inverse(&scaled)?;
+        // One table of the points, and one for each quantile.
+        let tables: Vec<Vec<f64>> =
+            scaled.iter().map(|table| scaler.inverse(table)).collect::<Result<_, _>>()?;
         let mut after: Vec<String> =
             series.dates_after(steps).into_iter().map(dates::format).collect();
         let known = after.len() == steps;
@@ -117,7 +140,14 @@ impl Forecaster {
             Panel {
                 title: facts.outputs[channel].clone(),
                 context: every(past, facts.output.unwrap_or(channel), channels),
-                forecast: every(&values, channel, out),
+                forecast: every(&tables[0], channel, out),
+                band: match &tables[1..] {
+                    [low, .., high] => every(low, channel, out)
+                        .into_iter()
+                        .zip(every(high, channel, out))
+                        .collect(),
+                    _ => Vec::new(),
+                },
                 dates: if known {
                     before.chain(after.iter().cloned()).collect()
                 } else {
@@ -126,10 +156,17 @@ impl Forecaster {
                 ..Panel::default()
             }
         };
-        let point = |channel: &String| Column { channel: channel.clone(), part: Part::Point };
+        let parts = std::iter::once(Part::Point)
+            .chain(self.quantiles.iter().map(|probability| Part::Quantile(*probability)));
+        let of_channel = |channel: &String| {
+            let column = |part| Column { channel: channel.clone(), part };
+            parts.clone().map(column).collect::<Vec<_>>()
+        };
+        let cells = (0..steps).flat_map(|step| (0..out).map(move |channel| step * out + channel));
+        let values = cells.flat_map(|cell| tables.iter().map(move |table| table[cell])).collect();
         Ok(Forecast {
             name: series.name().to_string(),
-            columns: facts.outputs.iter().map(point).collect(),
+            columns: facts.outputs.iter().flat_map(of_channel).collect(),
             panels: (0..out).map(panel).collect(),
             dates: after,
             values,
@@ -161,28 +198,45 @@ impl Forecaster {
         Ok((places, ignored))
     }
 
-    /// `steps` scaled rows `[steps, channels out]` behind the scaled context `x`.
-    fn roll(&self, mut x: Vec<f32>, channels: usize, steps: usize) -> Result<Vec<f32>> {
+    /// `steps` scaled rows `[steps, channels out]` behind the scaled context `x`: the points, and each
+    /// quantile.
+    fn roll(&self, mut x: Vec<f32>, channels: usize, steps: usize) -> Result<Vec<Vec<f32>>> {
         let out = self.facts.outputs.len();
-        let mut all = Vec::with_capacity(steps * out);
-        while all.len() < steps * out {
+        let mut all = vec![Vec::with_capacity(steps * out); 1 + self.quantiles.len()];
+        while all[0].len() < steps * out {
             let start = x.len() - self.context * channels;
-            let window = &x[start..];
-            let block = predict(
-                &self.model,
-                window,
-                self.context,
-                channels,
-                self.facts.output,
-                &self.device,
-            )?;
-            all.extend_from_slice(&block);
+            let block = self.block(&x[start..], channels)?;
             if out == channels {
-                x.extend_from_slice(&block);
+                x.extend_from_slice(&block[0]);
+            }
+            for (table, block) in all.iter_mut().zip(block) {
+                table.extend(block);
             }
         }
-        all.truncate(steps * out);
+        for table in &mut all {
+            table.truncate(steps * out);
+        }
         Ok(all)
+    }
+
+    /// Points and quantiles of the next horizon behind one window `[context, channels]`.
+    fn block(&self, x: &[f32], channels: usize) -> Result<Vec<Vec<f32>>> {
+        let x = window(x, self.context, channels, &self.device);
+        let forecast = self.model.forecast(x, None).only(self.facts.output);
+        let mut tables = vec![in_time(forecast.clone().mean())?];
+        if self.quantiles.is_empty() {
+            return Ok(tables);
+        }
+        let read = forecast.read()?;
+        let (steps, out) = (self.horizon, self.facts.outputs.len());
+        for probability in &self.quantiles {
+            let values = read.quantile(*probability).with_context(|| {
+                format!("quantile {probability}: the model's distribution has no finite parameters")
+            })?;
+            let at = |cell: usize| values[cell % out * steps + cell / out] as f32;
+            tables.push((0..steps * out).map(at).collect());
+        }
+        Ok(tables)
     }
 }
 
@@ -195,8 +249,17 @@ fn predict(
     output: Option<usize>,
     device: &Device,
 ) -> Result<Vec<f32>> {
-    let x = Tensor::<3>::from_data(TensorData::new(x.to_vec(), [1, context, channels]), device);
-    let y = predicted(model.forward(x.swap_dims(1, 2), None), output);
+    in_time(predicted(model.forward(window(x, context, channels, device), None), output))
+}
+
+/// One window `[context, channels]` as the model takes it.
+fn window(x: &[f32], context: usize, channels: usize, device: &Device) -> Tensor<3> {
+    let data = TensorData::new(x.to_vec(), [1, context, channels]);
+    Tensor::<3>::from_data(data, device).swap_dims(1, 2)
+}
+
+/// `[1, channels, horizon]` read as `[horizon, channels]`.
+fn in_time(y: Tensor<3>) -> Result<Vec<f32>> {
     Ok(y.swap_dims(1, 2).into_data().try_into_vec::<f32>()?)
 }
 
