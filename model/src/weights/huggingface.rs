@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use burn::tensor::TensorData;
 use serde_json::{Map, Value, json};
 
 use super::{Entry, Form, WeightsError, from_theirs, read_file, to_theirs};
@@ -387,7 +388,16 @@ pub fn save(model: &PatchTst, channels: usize, folder: &Path) -> Result<(), Weig
         .map_err(|error| fault(error.to_string()))
 }
 
-/// The model's tensors under their names.
+/// The model's tensors under their names, and a count of zero for each normalisation over batches,
+/// without which theirs would call the file incomplete.
 pub fn named(model: &PatchTst, channels: usize) -> Result<NamedTensors, WeightsError> {
-    to_theirs(&entries(&model.config, channels), &tensors::of_module(model))
+    let mut theirs = to_theirs(&entries(&model.config, channels), &tensors::of_module(model))?;
+    let counters: Vec<String> = theirs
+        .keys()
+        .filter_map(|name| Some(format!("{}{COUNTER}", name.strip_suffix("running_mean")?)))
+        .collect();
+    for counter in counters {
+        theirs.insert(counter, TensorData::new(vec![0_i64], [0; 0]));
+    }
+    Ok(theirs)
 }
