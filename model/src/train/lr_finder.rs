@@ -13,9 +13,10 @@ use crate::patchtst::PatchTst;
 use crate::plot::{Curve, Lines, Scale};
 use crate::runtime::Runtime;
 use crate::train::adam::Adam;
+use crate::train::batch::{BatchShape, compared};
 use crate::train::report::write_whole;
 use crate::train::schedule::StepRate;
-use crate::train::step::{BatchShape, Stepper, compared};
+use crate::train::step::Stepper;
 
 /// How much of the smoothed loss is kept from step to step.
 const SMOOTHING: f64 = 0.98;
