@@ -31,14 +31,18 @@ pub enum TensorFileError {
 pub struct Path(Vec<String>);
 
 impl Path {
-    pub fn enter(&mut self, name: &str) {
-        self.0.push(name.to_string());
+    /// Enters a part. The variant of an enum gives no name: what it holds is found under the field
+    /// that holds the enum, whichever variant it is.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        self.0.push(if container.starts_with("Enum:") { String::new() } else { name.to_string() });
     }
     pub fn exit(&mut self) {
         self.0.pop();
     }
     pub fn name(&self) -> String {
-        self.0.join(".")
+        let named: Vec<&str> =
+            self.0.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        named.join(".")
     }
 }
 
@@ -46,8 +50,8 @@ impl Path {
 pub fn of_module<M: Module>(module: &M) -> NamedTensors {
     struct Collect(Path, NamedTensors);
     impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.enter(name);
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
         }
         fn exit_module(&mut self, _: &str, _: &str) {
             self.0.exit();
@@ -69,8 +73,8 @@ pub fn into_module<M: Module>(module: M, mut tensors: NamedTensors) -> Result<M,
         problems: Vec<String>,
     }
     impl ModuleMapper for Load<'_> {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.enter(name);
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
         }
         fn exit_module(&mut self, _: &str, _: &str) {
             self.path.exit();

@@ -41,7 +41,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<()> {
         let width = if m.residual_attention { layer * m.head_dim() } else { m.head_dim() };
         println!(
             "#   layer {layer}         queries and keys {width} wide, values {}",
-            m.head_dim()
+            m.value_dim()
         );
     }
     let scores = sequences * m.heads * tokens * tokens * 4;

@@ -1,4 +1,4 @@
-//! One file describes a run: `[model]`, `[data]`, `[train]` and `[runtime]`.
+//! One file describes a run: `[model]`, `[data]`, `[pretrain]`, `[prune]`, `[train]` and `[runtime]`.
 //!
 //! A configuration is a preset (see [`presets`]), then a TOML file laid over it, then single keys
 //! from the command line laid over that. Unknown keys are refused with the nearest known name; the
@@ -7,20 +7,31 @@
 
 mod data;
 mod model;
+mod options;
 pub mod overrides;
 pub mod presets;
+mod pretrain;
+mod prune;
 mod runtime;
 mod train;
+mod variant;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 pub use data::DataConfig;
-pub use model::{AttentionKind, ModelConfig};
+pub use model::ModelConfig;
+pub use options::{
+    Activation, Alignment, AttentionKind, NormKind, NormOrder, OutputKind, Pooling, PositionKind,
+    Scaling, Task,
+};
 pub use overrides::ConfigError;
+pub use pretrain::{MaskKind, PretrainConfig};
+pub use prune::PruneConfig;
 pub use runtime::{AutotuneEffort, RuntimeConfig};
 pub use train::{ScheduleKind, TrainConfig};
+pub use variant::VariantName;
 
 /// Everything that decides a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +39,8 @@ pub use train::{ScheduleKind, TrainConfig};
 pub struct Config {
     pub model: ModelConfig,
     pub data: DataConfig,
+    pub pretrain: PretrainConfig,
+    pub prune: PruneConfig,
     pub train: TrainConfig,
     pub runtime: RuntimeConfig,
 }
@@ -61,6 +74,8 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.model.check()?;
         self.data.check()?;
+        self.pretrain.check(&self.model)?;
+        self.prune.check(&self.model)?;
         self.train.check()
     }
 }

@@ -91,8 +91,24 @@ pub fn assign(config: &Config, assignment: &str) -> Result<Config, ConfigError> 
     config_of(table)
 }
 
+/// One number that stands for several keys, as the official code has it.
+const DROPOUT: &str = "model.dropout";
+const DROPOUTS: [&str; 4] =
+    ["position_dropout", "projection_dropout", "path_dropout", "ff_dropout"];
+
 fn put(table: &mut Table, section: &str, key: &str, value: Value) -> Result<(), ConfigError> {
     let path = format!("{section}.{key}");
+    if path == DROPOUT {
+        for key in DROPOUTS {
+            put(table, section, key, value.clone()).map_err(|error| match error {
+                ConfigError::Invalid { value, reason, .. } => {
+                    ConfigError::Invalid { key: DROPOUT.into(), value, reason }
+                }
+                other => other,
+            })?;
+        }
+        return Ok(());
+    }
     let Some(current) =
         table.get(section).and_then(Value::as_table).and_then(|content| content.get(key)).cloned()
     else {
@@ -146,7 +162,7 @@ fn unknown(path: &str, table: &Table) -> ConfigError {
             .flat_map(|content| content.keys())
             .map(move |key| format!("{section}.{key}"))
     });
-    let known: Vec<String> = known.collect();
+    let known: Vec<String> = known.chain([DROPOUT.to_string()]).collect();
     let find = |word: &str, among: Vec<&String>| {
         let key = closest(word, among.iter().map(|known| tail(known).to_string()))?;
         among.into_iter().find(|known| tail(known) == key).cloned()

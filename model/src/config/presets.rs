@@ -2,8 +2,9 @@
 //! (`PatchTST_supervised/scripts/PatchTST/*.sh`, PatchTST/42), horizon 96.
 
 use super::{
-    AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig, ModelConfig, RuntimeConfig,
-    ScheduleKind, TrainConfig, overrides::closest,
+    Activation, Alignment, AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig,
+    ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind, PretrainConfig,
+    PruneConfig, RuntimeConfig, Scaling, ScheduleKind, Task, TrainConfig, overrides::closest,
 };
 
 /// Every preset, in the order shown to users.
@@ -51,29 +52,58 @@ pub fn by_name(name: &str) -> Result<Config, ConfigError> {
 }
 
 fn small() -> ModelConfig {
-    ModelConfig { d_model: 16, heads: 4, d_ff: 128, dropout: 0.3, ..wide() }
+    dropping(ModelConfig { d_model: 16, heads: 4, d_ff: 128, ..wide() }, 0.3)
 }
 
 fn wide() -> ModelConfig {
-    ModelConfig {
+    let model = ModelConfig {
+        task: Task::Forecast,
         context: 336,
         horizon: 96,
         patch_len: 16,
         stride: 8,
         end_padding: true,
+        patch_from: Alignment::Start,
         d_model: 128,
         heads: 16,
+        d_k: 0,
+        d_v: 0,
         d_ff: 256,
         layers: 3,
-        dropout: 0.2,
+        activation: Activation::Gelu,
+        norm: NormKind::Batch,
+        norm_order: NormOrder::Post,
+        ff_bias: true,
+        shared_embedding: true,
+        position: PositionKind::Zeros,
+        learn_position: true,
+        cls_token: false,
+        channel_attention: false,
+        attention_dropout: 0.0,
+        position_dropout: 0.0,
+        projection_dropout: 0.0,
+        path_dropout: 0.0,
+        ff_dropout: 0.0,
         head_dropout: 0.0,
+        head_dropout_first: false,
         individual_head: false,
-        revin: true,
+        pooling: Pooling::None,
+        output: OutputKind::Point,
+        targets: 1,
+        output_range: [0.0, 0.0],
+        scaling: Scaling::Std,
         revin_affine: false,
-        subtract_last: false,
+        decomposition: 0,
         residual_attention: true,
         attention: AttentionKind::Tuned,
-    }
+        variant: "softmax".into(),
+    };
+    dropping(model, 0.2)
+}
+
+fn dropping(mut model: ModelConfig, rate: f64) -> ModelConfig {
+    model.set_dropout(rate);
+    model
 }
 
 fn official(
@@ -95,6 +125,8 @@ fn official(
             workers: 2,
             prefetch: 4,
         },
+        pretrain: PretrainConfig::default(),
+        prune: PruneConfig { batches: 32, after_epochs: 1, ..PruneConfig::default() },
         train: TrainConfig {
             epochs: 100,
             batch_size,
@@ -144,9 +176,9 @@ pub fn synthetic() -> Config {
         heads: 4,
         d_ff: 64,
         layers: 2,
-        dropout: 0.1,
         ..wide()
     };
+    let model = dropping(model, 0.1);
     let mut config = official("synthetic", model, 64, 3, ScheduleKind::Type3);
     config.train.epochs = 8;
     config.train.learning_rate = 1e-3;

@@ -120,13 +120,16 @@ impl Checkpoint {
         (!best.is_empty()).then_some(best)
     }
 
-    /// The trained model, on `device`, in inference form: the best epoch's weights, or the latest
-    /// if no epoch has ended.
+    /// The best epoch's weights, or the latest if no epoch has ended.
+    pub fn weights(&self) -> NamedTensors {
+        self.best().unwrap_or_else(|| tensors::section(&self.tensors, "model"))
+    }
+
+    /// The trained model, on `device`, in inference form.
     pub fn model(&self, config: &Config, device: &Device) -> Result<PatchTst> {
         let device = device.clone().without_autodiff();
         let fresh =
             PatchTst::new(&config.model, self.facts.inputs.len(), config.train.seed, &device);
-        let weights = self.best().unwrap_or_else(|| tensors::section(&self.tensors, "model"));
-        Ok(tensors::into_module(fresh, weights)?)
+        Ok(tensors::into_module(fresh, self.weights())?)
     }
 }

@@ -15,7 +15,7 @@ use crate::runtime::Runtime;
 use crate::train::adam::Adam;
 use crate::train::report::write_whole;
 use crate::train::schedule::StepRate;
-use crate::train::step::{BatchShape, Stepper};
+use crate::train::step::{BatchShape, Stepper, compared};
 
 /// How much of the smoothed loss is kept from step to step.
 const SMOOTHING: f64 = 0.98;
@@ -86,15 +86,7 @@ impl Search {
         let device = runtime.device.clone().autodiff();
         let model = PatchTst::new(&config.model, data.channels(), config.train.seed, &device);
         let adam = Adam::new(config.train.beta2, config.train.epsilon);
-        let windows = loader.windows();
-        let shape = BatchShape {
-            batch: config.train.batch_size,
-            context: windows.context(),
-            horizon: windows.horizon(),
-            channels: windows.channels(),
-            channels_out: windows.channels_out(),
-            output: data.output,
-        };
+        let shape = BatchShape::of(config, loader.windows(), data.output);
         let mut stepper =
             Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
                 .clip_norm(config.train.clip_norm);
@@ -104,7 +96,8 @@ impl Search {
             let batch = batch?;
             let learning_rate = self.rate(step);
             let rate = StepRate { learning_rate, beta1: config.train.beta1 };
-            stepper.step(batch.x, batch.y, rate, step as u64)?;
+            let y = compared(config, shape, batch.y, step as u64);
+            stepper.step(batch.x, y, rate, step as u64)?;
             let loss = stepper.read_losses()?.last().copied().map_or(f64::NAN, f64::from);
             let diverged = curve.push(learning_rate, loss);
             if let Some(reading) = curve.readings.last() {

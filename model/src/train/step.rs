@@ -12,7 +12,6 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::data::predicted;
 use crate::ops::control::{self, RING};
 use crate::ops::in_place;
 use crate::pass::{TrainingPass, on_host};
@@ -327,7 +326,7 @@ impl Stepper {
     }
 }
 
-/// The mean squared error on inputs as they lie in memory.
+/// The task's loss on inputs as they lie in memory.
 fn loss(
     model: &PatchTst,
     x: Tensor<1>,
@@ -338,7 +337,7 @@ fn loss(
     let BatchShape { batch, context, horizon, channels, channels_out, output } = shape;
     let x = x.reshape([batch, context, channels]).swap_dims(1, 2);
     let y = y.reshape([batch, horizon, channels_out]).swap_dims(1, 2);
-    (predicted(model.forward(x, Some(pass)), output) - y).square().mean()
+    model.loss(x, y, output, Some(pass))
 }
 
 /// Copies every tensor of a module into memory without gaps.

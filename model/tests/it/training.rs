@@ -28,7 +28,7 @@ fn files(config: &Config) -> (Vec<u8>, Vec<[String; 4]>) {
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let whole = tiny(folder.path(), "whole");
-    assert!(whole.model.dropout > 0.0, "dropout is part of what must be resumed");
+    assert!(whole.model.ff_dropout > 0.0, "dropout is part of what must be resumed");
     let Outcome::Finished(expected) = train(&whole, false, None) else { panic!("not interrupted") };
 
     // Five steps in an epoch: stopped in the middle of the first and of the second.
