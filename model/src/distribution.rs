@@ -3,8 +3,9 @@
 
 use std::f64::consts::PI;
 
-use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
+use burn::tensor::{DataError, Tensor};
+use statrs::distribution::{ContinuousCDF, DiscreteCDF, NegativeBinomial, Normal, StudentsT};
 
 use crate::config::OutputKind;
 
@@ -119,6 +120,62 @@ impl Forecast {
                 (chances + ways).neg()
             }
         }
+    }
+}
+
+/// A forecast read back to the host, `[batch, channels, horizon]` in one row.
+pub struct Read {
+    kind: OutputKind,
+    parameters: Vec<Vec<f64>>,
+}
+
+impl Forecast {
+    /// Waits for the device.
+    pub fn read(self) -> Result<Read, DataError> {
+        let (kind, tensors) = match self {
+            Self::Point(point) => (OutputKind::Point, vec![point]),
+            Self::Normal { mean, deviation } => (OutputKind::Normal, vec![mean, deviation]),
+            Self::StudentT { freedom, location, scale } => {
+                (OutputKind::StudentT, vec![freedom, location, scale])
+            }
+            Self::NegativeBinomial { count, logits } => {
+                (OutputKind::NegativeBinomial, vec![count, logits])
+            }
+        };
+        let read = |tensor: Tensor<3>| -> Result<Vec<f64>, DataError> {
+            let values = tensor.into_data().try_into_vec::<f32>()?;
+            Ok(values.into_iter().map(f64::from).collect())
+        };
+        let parameters = tensors.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Read { kind, parameters })
+    }
+}
+
+impl Read {
+    /// The value that each step falls below with this probability, strictly between 0 and 1; `None`
+    /// for points, and where a parameter is not finite.
+    pub fn quantile(&self, probability: f64) -> Option<Vec<f64>> {
+        let steps = self.parameters[0].len();
+        let at = |step: usize| -> Option<f64> {
+            let number = |parameter: usize| self.parameters[parameter][step];
+            match self.kind {
+                OutputKind::Point => None,
+                OutputKind::Normal => {
+                    Some(Normal::new(number(0), number(1)).ok()?.inverse_cdf(probability))
+                }
+                OutputKind::StudentT => {
+                    let standard = StudentsT::new(0.0, 1.0, number(0)).ok()?;
+                    Some(number(1) + number(2) * standard.inverse_cdf(probability))
+                }
+                OutputKind::NegativeBinomial => {
+                    // There a success ends the count; here it is what is counted.
+                    let failure = 1.0 / (1.0 + number(1).exp());
+                    let counts = NegativeBinomial::new(number(0), failure).ok()?;
+                    Some(counts.inverse_cdf(probability) as f64)
+                }
+            }
+        };
+        (0..steps).map(at).collect()
     }
 }
 

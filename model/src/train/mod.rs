@@ -7,6 +7,7 @@ pub mod early_stopping;
 pub mod group;
 pub mod log;
 pub mod lr_finder;
+pub mod pruning;
 pub mod report;
 pub mod run_folder;
 pub mod schedule;
