@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::{ModelConfig, OutputKind, Scaling, Task};
+use crate::config::{LossKind, ModelConfig, OutputKind, Scaling, Task};
 use crate::decomposition::decompose;
 use crate::distribution::Forecast;
 use crate::encoder::{Encoder, Rows};
@@ -126,7 +126,7 @@ impl PatchTst {
     ///
     /// | task | `y` | loss |
     /// |---|---|---|
-    /// | forecast | `[batch, channels, horizon]` | squared error, or negative log-likelihood |
+    /// | forecast | `[batch, channels, horizon]` | squared or absolute error, or negative log-likelihood |
     /// | pretraining | the mask, `[batch, channels, patches]` | squared error of masked patches |
     /// | classification | one-hot, `[batch, 1, targets]` | cross-entropy |
     /// | regression | `[batch, 1, targets]` | squared error |
@@ -142,7 +142,10 @@ impl PatchTst {
             y.reshape([batch, targets])
         };
         match self.config.task {
-            Task::Forecast => self.forecast(x, pass).only(output).negative_log_likelihood(y).mean(),
+            Task::Forecast => match (self.forecast(x, pass).only(output), self.config.loss) {
+                (Forecast::Point(point), LossKind::Mae) => (point - y).abs().mean(),
+                (forecast, _) => forecast.negative_log_likelihood(y).mean(),
+            },
             Task::Pretrain => {
                 let Reconstruction { patches, predicted } = self.reconstruct(x, y.clone(), pass);
                 let errors = (predicted - patches).square().mean_dim(3).squeeze_dim::<3>(3);

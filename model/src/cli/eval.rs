@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::settings::open_run;
+use crate::config::Task;
 use crate::data::Data;
 use crate::evaluate::{Errors, evaluate, naive};
 use crate::runtime;
@@ -37,7 +38,8 @@ pub(super) fn run(args: &EvalArgs) -> Result<()> {
     let model = checkpoint.model(&config, &runtime.device)?;
     let windows = &data.forecast.test;
     let test = evaluate(&model, windows, data.output, &config, &runtime.device)?;
-    let naive = naive(windows, data.output, data.period);
+    let naive =
+        (config.model.task == Task::Forecast).then(|| naive(windows, data.output, data.period));
     if args.json {
         println!(
             "{}",
@@ -53,9 +55,11 @@ pub(super) fn run(args: &EvalArgs) -> Result<()> {
     if let Some(errors) = &test.drop_last {
         line("drop_last", errors);
     }
-    line("last value", &naive.last_value);
-    if let Some(seasonal) = &naive.seasonal {
-        line(&format!("season {}", seasonal.period), &seasonal.errors);
+    if let Some(naive) = &naive {
+        line("last value", &naive.last_value);
+        if let Some(seasonal) = &naive.seasonal {
+            line(&format!("season {}", seasonal.period), &seasonal.errors);
+        }
     }
     Ok(())
 }

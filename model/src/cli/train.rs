@@ -140,9 +140,11 @@ fn print_metrics(metrics: &Metrics) {
         line("published*", errors);
     }
     line("validation", &metrics.val);
-    line("last value", &metrics.naive.last_value);
-    if let Some(seasonal) = &metrics.naive.seasonal {
-        line(&format!("season {}", seasonal.period), &seasonal.errors);
+    if let Some(naive) = &metrics.naive {
+        line("last value", &naive.last_value);
+        if let Some(seasonal) = &naive.seasonal {
+            line(&format!("season {}", seasonal.period), &seasonal.errors);
+        }
     }
     println!(
         "epochs     {} (best {}), {:.2} s each, of which {:.2} s waiting for data",

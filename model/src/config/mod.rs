@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use data::DataConfig;
 pub use model::ModelConfig;
 pub use options::{
-    Activation, Alignment, AttentionKind, NormKind, NormOrder, OutputKind, Pooling, PositionKind,
-    Scaling, Task,
+    Activation, Alignment, AttentionKind, LossKind, NormKind, NormOrder, OutputKind, Pooling,
+    PositionKind, Scaling, Task,
 };
 pub use overrides::ConfigError;
 pub use pretrain::{MaskKind, PretrainConfig};
@@ -73,9 +73,9 @@ impl Config {
     /// Refuses what cannot run, naming the keys and both values.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.model.check()?;
-        self.data.check()?;
         self.pretrain.check(&self.model)?;
         self.prune.check(&self.model)?;
+        self.data.check()?;
         self.train.check()
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::{
-    Activation, Alignment, AttentionKind, NormKind, NormOrder, OutputKind, Pooling, PositionKind,
-    Scaling, Task,
+    Activation, Alignment, AttentionKind, LossKind, NormKind, NormOrder, OutputKind, Pooling,
+    PositionKind, Scaling, Task,
 };
 use super::{ConfigError, VariantName, at_least_one, probabilities};
 
@@ -70,6 +70,8 @@ pub struct ModelConfig {
     pub pooling: Pooling,
     /// A point, or the parameters of a distribution for each step.
     pub output: OutputKind,
+    /// What a point forecast is trained by; distributions by their likelihood.
+    pub loss: LossKind,
     /// Classes, or numbers to regress.
     pub targets: usize,
     /// Regression: the smallest and the largest output; both 0: no bounds.
@@ -105,12 +107,9 @@ impl ModelConfig {
         ])?;
         probabilities(&[
             ("model.attention_dropout", self.attention_dropout),
-            ("model.position_dropout", self.position_dropout),
-            ("model.projection_dropout", self.projection_dropout),
-            ("model.path_dropout", self.path_dropout),
-            ("model.ff_dropout", self.ff_dropout),
             ("model.head_dropout", self.head_dropout),
         ])?;
+        self.check_dropouts()?;
         if (self.d_k == 0 || self.d_v == 0) && !self.d_model.is_multiple_of(self.heads) {
             let reason = format!(
                 "must divide model.d_model = {}, unless model.d_k and model.d_v are set",
@@ -128,6 +127,21 @@ impl ModelConfig {
         }
         self.check_head()?;
         self.check_attention()
+    }
+
+    fn check_dropouts(&self) -> Result<(), ConfigError> {
+        let rates = [
+            ("model.position_dropout", self.position_dropout),
+            ("model.projection_dropout", self.projection_dropout),
+            ("model.path_dropout", self.path_dropout),
+            ("model.ff_dropout", self.ff_dropout),
+        ];
+        let first = rates[0].1;
+        // Set together, they are named together.
+        match rates.iter().all(|(_, rate)| rate.total_cmp(&first).is_eq()) {
+            true => probabilities(&[("model.dropout", first)]),
+            false => probabilities(&rates),
+        }
     }
 
     fn check_head(&self) -> Result<(), ConfigError> {

@@ -147,6 +147,15 @@ options! {
         Last = "last",
     }
 
+    /// The loss of point forecasts.
+    LossKind {
+        /// Squared error.
+        #[default]
+        Mse = "mse",
+        /// Absolute error.
+        Mae = "mae",
+    }
+
     /// What a forecast is.
     OutputKind {
         /// One number for each step.

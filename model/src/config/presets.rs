@@ -3,12 +3,12 @@
 
 use super::{
     Activation, Alignment, AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig,
-    ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind, PretrainConfig,
+    LossKind, ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind, PretrainConfig,
     PruneConfig, RuntimeConfig, Scaling, ScheduleKind, Task, TrainConfig, overrides::closest,
 };
 
 /// Every preset, in the order shown to users.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     "synthetic",
     "etth1",
     "etth2",
@@ -19,6 +19,8 @@ pub const NAMES: [&str; 11] = [
     "traffic",
     "illness",
     "exchange_rate",
+    "pretrain",
+    "finetune",
     "tiny",
 ];
 
@@ -42,6 +44,8 @@ pub fn by_name(name: &str) -> Result<Config, ConfigError> {
         name @ "illness" => illness(name),
         // No official script; the small network suits its 7588 days.
         name @ "exchange_rate" => official(name, small(), 128, 100, ScheduleKind::Type3),
+        "pretrain" => pretrain(),
+        "finetune" => finetune(),
         other => {
             return Err(ConfigError::UnknownPreset {
                 name: name.into(),
@@ -89,6 +93,7 @@ fn wide() -> ModelConfig {
         individual_head: false,
         pooling: Pooling::None,
         output: OutputKind::Point,
+        loss: LossKind::Mse,
         targets: 1,
         output_range: [0.0, 0.0],
         scaling: Scaling::Std,
@@ -128,6 +133,8 @@ fn official(
         pretrain: PretrainConfig::default(),
         prune: PruneConfig { batches: 32, after_epochs: 1, ..PruneConfig::default() },
         train: TrainConfig {
+            weights: String::new(),
+            freeze_epochs: 0,
             epochs: 100,
             batch_size,
             learning_rate: 1e-4,
@@ -164,6 +171,39 @@ fn illness(name: &str) -> Config {
     let model = ModelConfig { context: 104, horizon: 24, patch_len: 24, stride: 2, ..small() };
     let mut config = official(name, model, 16, 100, ScheduleKind::Constant);
     config.train.learning_rate = 0.0025;
+    config
+}
+
+/// The self-supervised scripts (`patchtst_pretrain.py`, README): 512 steps in 42 patches side by
+/// side, 40% of them hidden.
+fn pretrain() -> Config {
+    let model = ModelConfig {
+        task: Task::Pretrain,
+        context: 512,
+        patch_len: 12,
+        stride: 12,
+        end_padding: false,
+        patch_from: Alignment::End,
+        d_ff: 512,
+        activation: Activation::Relu,
+        head_dropout: 0.2,
+        head_dropout_first: true,
+        residual_attention: false,
+        ..wide()
+    };
+    let mut config = official("etth1", model, 64, 0, ScheduleKind::OneCycle);
+    config.train.epochs = 100;
+    config.train.pct_start = 0.3;
+    config
+}
+
+/// `patchtst_finetune.py`: the head alone for 10 epochs, then everything for 20; set
+/// `train.weights` to the pretrained run.
+fn finetune() -> Config {
+    let mut config = pretrain();
+    config.model.task = Task::Forecast;
+    config.train.epochs = 30;
+    config.train.freeze_epochs = 10;
     config
 }
 

@@ -8,6 +8,12 @@ use super::{ConfigError, at_least_one, positive, probabilities};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
+    /// Where the weights start: another run's folder (a pretrained one, say), a folder of Hugging
+    /// Face's, or a `.pth` of the official code; empty: drawn by `seed`.
+    pub weights: String,
+    /// Train the head alone for so many epochs first: all of them is linear probing, fewer is
+    /// probing before fine-tuning.
+    pub freeze_epochs: usize,
     pub epochs: usize,
     pub batch_size: usize,
     pub learning_rate: f64,

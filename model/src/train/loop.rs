@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::tensor::Device;
 use tilewright_datasets::Loader;
 
-use crate::config::Config;
+use crate::config::{Config, Task};
 use crate::data::Data;
 use crate::evaluate::{Evaluation, evaluate, naive};
 use crate::forecast;
+use crate::heads;
 use crate::patchtst::PatchTst;
 use crate::plot;
 use crate::progress::Progress;
@@ -25,10 +26,12 @@ use crate::train::adam::Adam;
 use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
 use crate::train::early_stopping::EarlyStopping;
 use crate::train::log::{Event, Log};
+use crate::train::pruning;
 use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
-use crate::train::step::{BatchShape, Stepper};
+use crate::train::step::{BatchShape, Stepper, compared};
+use crate::weights::start_from;
 
 /// How a call to [`Trainer::run`] ended.
 #[derive(Debug)]
@@ -50,6 +53,9 @@ pub struct Trainer {
     /// With autodiff.
     device: Device,
     device_name: String,
+    shape: BatchShape,
+    /// What a person should know before the first epoch.
+    notes: Vec<String>,
     stepper: Stepper,
     schedule: Schedule,
     position: Position,
@@ -75,14 +81,14 @@ impl Trainer {
         let started = Instant::now();
         let loader = data.train_loader(&config)?;
         let device = runtime.device.clone().autodiff();
-        let mut model = PatchTst::new(&config.model, data.channels(), config.train.seed, &device);
-        let mut adam = Adam::new(config.train.beta2, config.train.epsilon);
+        let mut adam = fresh_adam(&config);
         let facts = DataFacts {
             inputs: data.forecast.inputs.clone(),
             outputs: data.forecast.outputs.clone(),
             scaler: data.forecast.scaler.clone(),
             output: data.output,
         };
+        let mut notes = Vec::new();
         let mut position = Position {
             epoch: 0,
             batch: 0,
@@ -93,21 +99,29 @@ impl Trainer {
             stopping: EarlyStopping::new(config.train.patience),
             rows: Vec::new(),
             finished: false,
+            pruned: false,
         };
         let mut best = None;
-        if resume && folder.checkpoint().exists() {
+        let model = if resume && folder.checkpoint().exists() {
             let saved = Checkpoint::read(&folder.checkpoint())?;
             if saved.facts.inputs != facts.inputs || saved.facts.scaler != facts.scaler {
                 bail!("{}: the data is not what the run was trained on", folder.path().display());
             }
-            model = saved.restore(model, &mut adam, &device)?;
+            let model = saved.restore(&config, &mut adam, &device)?;
             best = saved.best();
             position = saved.position;
             position.stopping.set_patience(config.train.patience);
             if position.epoch < config.train.epochs && !position.stopping.stops() {
                 position.finished = false;
             }
-        }
+            model
+        } else {
+            let (model, fresh) = first_model(&config, data.channels(), &device)?;
+            if !fresh.is_empty() {
+                notes.push(format!("not in {}: {}", config.train.weights, fresh.join(", ")));
+            }
+            model
+        };
         let mut log = Log::open(&folder.log())?;
         log.write(&Event::Start {
             step: position.step,
@@ -115,24 +129,16 @@ impl Trainer {
             attention: config.model.attention.name(),
             parameters: learned(&model),
         })?;
-        let windows = loader.windows();
-        let shape = BatchShape {
-            batch: config.train.batch_size,
-            context: windows.context(),
-            horizon: windows.horizon(),
-            channels: windows.channels(),
-            channels_out: windows.channels_out(),
-            output: data.output,
-        };
-        let stepper =
-            Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
-                .clip_norm(config.train.clip_norm);
+        let shape = BatchShape::of(&config, loader.windows(), data.output);
+        let stepper = stepper(model, adam, &device, shape, &config)?;
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
             device_name: runtime.name.clone(),
             stepper,
             first_step_seconds: None,
             after_step: None,
+            shape,
+            notes,
             config,
             data,
             loader,
@@ -161,7 +167,11 @@ impl Trainer {
 
     /// Trains until the epochs or the patience are used up, or until asked to stop.
     pub fn run(mut self, progress: &mut Progress) -> Result<Outcome> {
+        for note in std::mem::take(&mut self.notes) {
+            progress.note(&note);
+        }
         while !self.position.finished {
+            self.prepare_epoch(progress)?;
             if !self.epoch(progress)? {
                 self.save()?;
                 self.log.write(&Event::Stop { step: self.position.step })?;
@@ -170,6 +180,54 @@ impl Trainer {
         }
         let metrics = self.finish(progress)?;
         Ok(Outcome::Finished(Box::new(metrics)))
+    }
+
+    /// What changes between epochs: which parameters are trained, and which heads there are.
+    fn prepare_epoch(&mut self, progress: &mut Progress) -> Result<()> {
+        let (epoch, train) = (self.position.epoch, &self.config.train);
+        let head_only = epoch < train.freeze_epochs;
+        // A checkpoint of a later epoch holds the optimiser of that phase: only at the boundary
+        // does it begin anew.
+        if self.position.batch == 0 && epoch == train.freeze_epochs && epoch > 0 {
+            self.stepper.train_head_only(true, fresh_adam(&self.config))?;
+        }
+        self.stepper.train_head_only(head_only, fresh_adam(&self.config))?;
+        let prune = &self.config.prune;
+        if prune.dynamic > 0 && epoch >= prune.after_epochs && !self.position.pruned {
+            self.prune(progress)?;
+        }
+        Ok(())
+    }
+
+    /// Takes each layer's least important heads out. Errors from before are not compared with those
+    /// after.
+    fn prune(&mut self, progress: &mut Progress) -> Result<()> {
+        let model = self.stepper.model()?;
+        let prune = &self.config.prune;
+        let importance =
+            pruning::importance(model, &self.loader, self.shape, prune.batches, &self.device)?;
+        let heads = model.heads();
+        let least = heads.least(&importance, prune.dynamic);
+        let left = heads.without(&least);
+        progress.note(&format!(
+            "pruned {} of {} heads: {}",
+            heads.count() - left.count(),
+            heads.count(),
+            least.iter().map(|heads| format!("{heads:?}")).collect::<Vec<_>>().join(" ")
+        ));
+        let (model, adam) = pruning::prune(
+            model,
+            self.stepper.adam(),
+            fresh_adam(&self.config),
+            &left,
+            self.data.channels(),
+            &self.device,
+        )?;
+        self.stepper = stepper(model, adam, &self.device, self.shape, &self.config)?;
+        self.best = None;
+        self.position.stopping = EarlyStopping::new(self.config.train.patience);
+        self.position.pruned = true;
+        Ok(())
     }
 
     /// One epoch, from where it stands. False if asked to stop.
@@ -189,7 +247,8 @@ impl Trainer {
         while let Some(batch) = epoch.next() {
             let batch = batch?;
             let rate = self.schedule.at(self.position.step);
-            self.stepper.step(batch.x, batch.y, rate, self.position.step)?;
+            let y = compared(&self.config, self.shape, batch.y, self.position.step);
+            self.stepper.step(batch.x, y, rate, self.position.step)?;
             unread += 1;
             self.position.batch += 1;
             self.position.step += 1;
@@ -290,7 +349,8 @@ impl Trainer {
             test: test.complete,
             test_drop_last: test.drop_last,
             val: val.complete,
-            naive: naive(&parts.test, self.data.output, self.data.period),
+            naive: (self.config.model.task == Task::Forecast)
+                .then(|| naive(&parts.test, self.data.output, self.data.period)),
             epoch_seconds,
             data_seconds,
             compute_seconds,
@@ -319,8 +379,10 @@ impl Trainer {
             val: metrics.val,
         })?;
         let device = self.device.clone().without_autodiff();
-        let shown = forecast::of_test_window(&model, &self.data, &device)?;
-        plot::save_both(&shown, &self.folder.plot())?;
+        if self.config.model.task == Task::Forecast {
+            let shown = forecast::of_test_window(&model, &self.data, &device)?;
+            plot::save_both(&shown, &self.folder.plot())?;
+        }
         if let Some(losses) = plot::losses(&self.position.rows) {
             plot::save_both(&losses, &self.folder.loss_plot())?;
         }
@@ -368,6 +430,46 @@ impl Trainer {
             &self.facts,
         )
     }
+}
+
+/// The model that a new run starts from, and the names of what `train.weights` did not hold.
+fn first_model(
+    config: &Config,
+    channels: usize,
+    device: &Device,
+) -> Result<(PatchTst, Vec<String>)> {
+    let model = PatchTst::new(&config.model, channels, config.train.seed, device);
+    let (model, fresh) = match config.train.weights.as_str() {
+        "" => (model, Vec::new()),
+        path => {
+            let start = start_from(model, channels, std::path::Path::new(path))
+                .with_context(|| format!("train.weights = {path}"))?;
+            (start.model, start.fresh)
+        }
+    };
+    let all = model.heads();
+    let left = all.without(&config.prune.named(config.model.layers));
+    let model = match left == all {
+        true => model,
+        false => heads::prune(&model, &left, channels, device)?,
+    };
+    Ok((model, fresh))
+}
+
+fn fresh_adam(config: &Config) -> Adam {
+    Adam::new(config.train.beta2, config.train.epsilon)
+}
+
+fn stepper(
+    model: PatchTst,
+    adam: Adam,
+    device: &Device,
+    shape: BatchShape,
+    config: &Config,
+) -> Result<Stepper> {
+    let stepper =
+        Stepper::new(model, adam, device, shape, config.train.seed, config.runtime.graph)?;
+    Ok(stepper.clip_norm(config.train.clip_norm))
 }
 
 enum Part {

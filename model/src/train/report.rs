@@ -35,8 +35,8 @@ pub struct Metrics {
     /// Without the last test batch if it is not full: the protocol of the published tables.
     pub test_drop_last: Option<Errors>,
     pub val: Errors,
-    /// Forecasts that cost nothing, on every test window.
-    pub naive: Naive,
+    /// Forecasts that cost nothing, on every test window; absent where nothing is forecast.
+    pub naive: Option<Naive>,
     /// Means over the epochs: all of it, waiting for data, the rest.
     pub epoch_seconds: f64,
     pub data_seconds: f64,

@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result, bail};
 use burn::backend::{Backend, BackendGraph, Dispatch};
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::Windows;
@@ -88,6 +88,8 @@ pub struct Stepper {
     seed: u64,
     /// The largest norm of a step's gradients; 0: any.
     clip_norm: f64,
+    /// Only the head is trained.
+    head_only: bool,
     /// Losses on the CPU that have not been read.
     waiting: Vec<Tensor<1>>,
     gpu: Option<Gpu>,
@@ -132,6 +134,7 @@ impl Stepper {
             shape,
             seed,
             clip_norm: 0.0,
+            head_only: false,
             waiting: Vec::new(),
             gpu: None,
         };
@@ -151,6 +154,24 @@ impl Stepper {
     pub fn clip_norm(mut self, most: f64) -> Self {
         self.clip_norm = most;
         self
+    }
+
+    /// Trains the head alone, or everything; the encoder's statistics follow the batches either way,
+    /// as in the official code. With everything, the optimiser begins anew, as there. A recorded
+    /// step is recorded again.
+    pub fn train_head_only(&mut self, head_only: bool, fresh: Adam) -> Result<()> {
+        if self.head_only == head_only {
+            return Ok(());
+        }
+        self.head_only = head_only;
+        if !head_only {
+            self.adam = fresh;
+        }
+        match &self.gpu {
+            None => Ok(()),
+            Some(Gpu { recording: Recording::Off, .. }) => self.settle(Recording::Off),
+            Some(_) => self.settle(Recording::After(WARM_UP)),
+        }
     }
 
     /// Gives the model and the inputs memory that stays.
@@ -355,6 +376,14 @@ impl Stepper {
 
     fn gradients(&self, loss: &Tensor<1>, model: &PatchTst) -> GradientsParams {
         let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        if self.head_only {
+            let heads = std::iter::once(&model.network).chain(&model.trend);
+            let mut left = GradientsParams::new();
+            for network in heads {
+                network.head.visit(&mut MoveGradients { from: &mut gradients, to: &mut left });
+            }
+            gradients = left;
+        }
         if self.clip_norm > 0.0 {
             clip::clip(model, &mut gradients, self.clip_norm);
         }
@@ -380,6 +409,20 @@ fn loss(
 ) -> Tensor<1> {
     let (x, y) = shape.arranged(x, y);
     model.loss(x, y, shape.output, Some(pass))
+}
+
+/// Takes a module's gradients out of all.
+struct MoveGradients<'a> {
+    from: &'a mut GradientsParams,
+    to: &'a mut GradientsParams,
+}
+
+impl ModuleVisitor for MoveGradients<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.from.remove::<D>(param.id) {
+            self.to.register(param.id, gradient);
+        }
+    }
 }
 
 /// Copies every tensor of a module into memory without gaps.

@@ -51,7 +51,7 @@ fn errors_say_what_was_meant() {
     );
     insta::assert_snapshot!(
         presets::by_name("eth1").unwrap_err(),
-        @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, tiny"
+        @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, pretrain, finetune, tiny"
     );
 }
 
@@ -85,7 +85,7 @@ fn what_cannot_run_is_refused() {
     };
     insta::assert_snapshot!(refused("model.heads=5"), @"model.heads = 5: must divide model.d_model = 32, unless model.d_k and model.d_v are set");
     insta::assert_snapshot!(refused("model.patch_len=200"), @"model.patch_len = 200: must not exceed model.context = 96");
-    insta::assert_snapshot!(refused("model.dropout=1.0"), @"model.position_dropout = 1: must lie in [0, 1)");
+    insta::assert_snapshot!(refused("model.dropout=1.0"), @"model.dropout = 1: must lie in [0, 1)");
     insta::assert_snapshot!(refused("train.batch_size=0"), @"train.batch_size = 0: must be at least 1");
     insta::assert_snapshot!(refused("train.learning_rate=0"), @"train.learning_rate = 0: must be positive");
 }

@@ -22,3 +22,4 @@ mod schedule;
 mod support;
 mod tools;
 mod training;
+mod transfer;

@@ -54,10 +54,10 @@ fn training_beats_what_it_started_from_and_reports() {
     config.train.test_each_epoch = true;
     config.data.workers = 2;
     let Outcome::Finished(metrics) = train(&config, false, None) else { panic!("not interrupted") };
-    assert!(metrics.test.mse < metrics.naive.last_value.mse, "{metrics:?}");
+    assert!(metrics.test.mse < metrics.naive.unwrap().last_value.mse, "{metrics:?}");
     assert_eq!((metrics.epochs, metrics.steps, metrics.windows.train), (3, 15, 320));
     assert!(metrics.test_drop_last.is_some());
-    assert_eq!(metrics.naive.seasonal.map(|s| s.period), Some(24));
+    assert_eq!(metrics.naive.unwrap().seasonal.map(|s| s.period), Some(24));
     let run = folder.path().join("run");
     for file in [
         "config.toml",
