@@ -95,8 +95,11 @@ pub fn losses(rows: &[EpochRow]) -> Option<Lines> {
     (!rows.is_empty()).then(|| Lines {
         title: "Loss by epoch".into(),
         x: ("epoch".into(), Scale::Linear),
-        y: "mean squared error of scaled values".into(),
-        curves: vec![curve("validation", |row| row.val), curve("training", |row| row.train)],
+        y: "loss of scaled values".into(),
+        curves: vec![
+            curve("validation, mean squared error", |row| row.val),
+            curve("training", |row| row.train),
+        ],
         marks: Vec::new(),
     })
 }
