@@ -9,9 +9,16 @@ use super::settings::open_run;
 use crate::config::Task;
 use crate::data::Data;
 use crate::evaluate::{Errors, evaluate, naive};
-use crate::runtime;
+use crate::{out_of_memory, runtime};
+
+const EXAMPLES: &str = "\
+Examples:
+  patchtst eval --run runs/mine
+  patchtst eval --run runs/mine --device cpu --json
+  patchtst eval --run runs/mine model.attention=vanilla     the same weights, another attention";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct EvalArgs {
     /// The run's folder
     #[arg(long, value_name = "RUN")]
@@ -37,7 +44,9 @@ pub(super) fn run(args: &EvalArgs) -> Result<()> {
     let runtime = runtime::open(&config.runtime)?;
     let model = checkpoint.model(&config, &runtime.device)?;
     let windows = &data.forecast.test;
-    let test = evaluate(&model, windows, data.output, &config, &runtime.device)?;
+    let test = out_of_memory::advise(&config, || {
+        evaluate(&model, windows, data.output, &config, &runtime.device)
+    })?;
     let naive =
         (config.model.task == Task::Forecast).then(|| naive(windows, data.output, data.period));
     if args.json {

@@ -38,14 +38,19 @@ const EXAMPLES: &str = "\
 Examples:
   patchtst train                                   a synthetic series, minutes on two CPU cores
   patchtst train --preset etth1 --device cuda      the paper's ETTh1, horizon 96
-  patchtst train --preset ettm1 model.attention=vanilla train.epochs=20
+  patchtst train --preset etth1 --seeds 5          five seeds, their mean and deviation
   patchtst train --config my.toml --set data.dataset=my.csv
   patchtst train --resume runs/etth1-96-20260101-120000
+  patchtst find-lr --preset weather                a learning rate to start with
+  patchtst sweep --preset ettm1 --patch-size 12,24,48 --attention vanilla,tuned
+  patchtst compare runs/first runs/second --plot losses.png
   patchtst eval --run runs/etth1-96-20260101-120000
-  patchtst forecast --run runs/mine --input new.csv --output next.csv --plot next.svg
+  patchtst forecast --run runs/mine --input new.csv --output next.csv --plot next.png
   patchtst train --preset pretrain --device cuda   learn to fill hidden patches in, then
   patchtst train --preset finetune train.weights=runs/etth1-96-20260101-120000
-  patchtst show --preset traffic";
+  patchtst export --run runs/mine --output mine    as Hugging Face's transformers reads it
+  patchtst show --preset traffic
+Each command's --help has more.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

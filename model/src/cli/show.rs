@@ -7,7 +7,13 @@ use super::settings::ConfigArgs;
 use crate::patchtst::PatchTst;
 use crate::train::training_loop::learned;
 
+const EXAMPLES: &str = "\
+Examples:
+  patchtst show --preset traffic --channels 862
+  patchtst show --preset etth1 model.patch_len=32 > my.toml     a file to start from";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
     #[command(flatten)]
     pub config: ConfigArgs,

@@ -4,9 +4,15 @@ use anyhow::Result;
 use clap::Args;
 
 use super::settings::ConfigArgs;
-use crate::step_time;
+use crate::{out_of_memory, step_time};
+
+const EXAMPLES: &str = "\
+Examples:
+  patchtst step-time --preset ettm1 --device cuda
+  patchtst step-time --preset traffic --channels 862 --steps 20 model.attention=vanilla";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct StepTimeArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -28,7 +34,9 @@ pub(super) fn run(args: &StepTimeArgs) -> Result<()> {
     }
     config.check()?;
     let preset = args.config.preset.clone().unwrap_or_else(|| "custom".into());
-    let result = step_time::measure(&preset, &config, args.channels, args.steps.max(1))?;
+    let result = out_of_memory::advise(&config, || {
+        step_time::measure(&preset, &config, args.channels, args.steps.max(1))
+    })?;
     println!("{}", serde_json::to_string_pretty(&result)?);
     Ok(())
 }

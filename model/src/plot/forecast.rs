@@ -80,6 +80,7 @@ fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, panel: &Panel) ->
     let mut chart = ChartBuilder::on(area)
         .caption(&panel.title, (FONT, 16).into_font().color(&INK))
         .margin(8)
+        .margin_right(46)
         .x_label_area_size(42)
         .y_label_area_size(66)
         .build_cartesian_2d(-(shown as f64)..end, low..high)

@@ -85,6 +85,7 @@ impl Picture for Lines {
         };
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
+            .margin_right(28)
             .x_label_area_size(44)
             .y_label_area_size(72)
             .build_cartesian_2d(Axis { left, right, ticks }, low..high)
@@ -96,7 +97,7 @@ impl Picture for Lines {
             .x_desc(&self.x.0)
             .y_desc(&self.y)
             .x_label_formatter(&|x| match self.x.1 {
-                Scale::Linear => short(*x).trim_end_matches(".0").to_string(),
+                Scale::Linear => short(*x),
                 Scale::Logarithmic => format!("1e{x:.0}"),
             })
             .y_label_formatter(&|y| short(*y))

@@ -95,8 +95,11 @@ pub fn losses(rows: &[EpochRow]) -> Option<Lines> {
     (!rows.is_empty()).then(|| Lines {
         title: "Loss by epoch".into(),
         x: ("epoch".into(), Scale::Linear),
-        y: "mean squared error of scaled values".into(),
-        curves: vec![curve("validation", |row| row.val), curve("training", |row| row.train)],
+        y: "loss of scaled values".into(),
+        curves: vec![
+            curve("validation, mean squared error", |row| row.val),
+            curve("training", |row| row.train),
+        ],
         marks: Vec::new(),
     })
 }
@@ -115,13 +118,14 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// A number as short as an axis needs it.
 fn short(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        v if !(1e-3..1e5).contains(&v) => format!("{value:.1e}"),
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 1.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    }
+    let text = match value.abs() {
+        0.0 => return "0".into(),
+        v if !(1e-3..1e5).contains(&v) => return format!("{value:.1e}"),
+        v if v >= 100.0 => return format!("{value:.0}"),
+        v if v >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    };
+    text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
 /// Names beside samples of their colours, in rows as wide as `width`, from `top` down.
@@ -133,7 +137,7 @@ fn legend<B: DrawingBackend>(
 ) -> Result<()> {
     let (mut left, mut top) = (16, top);
     for (name, style) in entries {
-        let needed = 34 + 8 * name.chars().count() as i32;
+        let needed = legend_width(name);
         if left > 16 && left + needed > width {
             (left, top) = (16, top + LEGEND_ROW);
         }
@@ -151,11 +155,16 @@ fn legend<B: DrawingBackend>(
 
 const LEGEND_ROW: i32 = 20;
 
+/// What an entry takes: its sample, and letters of a middle width.
+fn legend_width(name: &str) -> i32 {
+    34 + 7 * name.chars().count() as i32
+}
+
 /// How many rows [`legend`] takes.
 fn legend_rows(width: i32, entries: &[(String, ShapeStyle)]) -> i32 {
     let (mut left, mut rows) = (16, 1);
     for (name, _) in entries {
-        let needed = 34 + 8 * name.chars().count() as i32;
+        let needed = legend_width(name);
         if left > 16 && left + needed > width {
             (left, rows) = (16, rows + 1);
         }

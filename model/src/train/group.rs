@@ -46,10 +46,9 @@ impl Member {
             return Ok(State::Missing);
         }
         let folder = RunFolder::open(&path)?;
-        let stored = folder.config()?;
-        let same = (&stored.model, &stored.data, &stored.train)
-            == (&self.config.model, &self.config.data, &self.config.train);
-        if !same {
+        let mut stored = folder.config()?;
+        stored.runtime.clone_from(&self.config.runtime);
+        if stored != self.config {
             bail!(
                 "{} holds a run with other settings; remove it or choose another folder",
                 path.display()

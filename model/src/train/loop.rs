@@ -434,7 +434,7 @@ impl Trainer {
 }
 
 /// The model that a new run starts from, and the names of what `train.weights` did not hold.
-fn first_model(
+pub(super) fn first_model(
     config: &Config,
     channels: usize,
     device: &Device,

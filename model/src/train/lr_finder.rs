@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::data::Data;
-use crate::patchtst::PatchTst;
 use crate::plot::{Curve, Lines, Scale};
 use crate::runtime::Runtime;
 use crate::train::adam::Adam;
@@ -17,6 +16,7 @@ use crate::train::batch::{BatchShape, compared};
 use crate::train::report::write_whole;
 use crate::train::schedule::StepRate;
 use crate::train::step::Stepper;
+use crate::train::training_loop::first_model;
 
 /// How much of the smoothed loss is kept from step to step.
 const SMOOTHING: f64 = 0.98;
@@ -74,7 +74,8 @@ impl Search {
         Ok(())
     }
 
-    /// Trains a fresh model of `config` under these rates; `each` hears of every step.
+    /// Trains the model that a run of `config` begins with, its head alone if that is trained first,
+    /// under these rates; `each` hears of every step.
     pub fn run(
         &self,
         config: &Config,
@@ -85,12 +86,14 @@ impl Search {
         self.check()?;
         let loader = data.train_loader(config)?;
         let device = runtime.device.clone().autodiff();
-        let model = PatchTst::new(&config.model, data.channels(), config.train.seed, &device);
+        let (model, _) = first_model(config, data.channels(), &device)?;
         let adam = Adam::new(config.train.beta2, config.train.epsilon);
         let shape = BatchShape::of(config, loader.windows(), data.output);
         let mut stepper =
             Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
                 .clip_norm(config.train.clip_norm);
+        let fresh = Adam::new(config.train.beta2, config.train.epsilon);
+        stepper.train_head_only(config.train.freeze_epochs > 0, fresh)?;
         let mut curve = Smoothed::default();
         let batches = (0..).flat_map(|epoch| loader.epoch(epoch));
         for (step, batch) in batches.take(self.steps).enumerate() {

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use crate::config::Config;
-use crate::train::report::Metrics;
+use crate::train::report::{Metrics, write_whole};
 
 /// `runs/<name>`: configuration, checkpoint, losses, metrics and plot of one run.
 #[derive(Clone, Debug)]
@@ -25,8 +25,7 @@ impl RunFolder {
         }
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot create {}", path.display()))?;
-        std::fs::write(path.join("config.toml"), config.to_toml()?)
-            .with_context(|| format!("cannot write {}", path.join("config.toml").display()))?;
+        write_whole(&path.join("config.toml"), config.to_toml()?.as_bytes())?;
         Ok(Self(path))
     }
 
