@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::{Series, dates};
 
-use crate::config::Config;
-use crate::data::{Data, predicted};
+use crate::config::{Config, OutputKind, Task};
+use crate::data::Data;
 use crate::patchtst::PatchTst;
 use crate::plot::{self, Panel};
 use crate::train::checkpoint::{Checkpoint, DataFacts};
@@ -20,6 +20,8 @@ pub struct Forecaster {
     context: usize,
     horizon: usize,
     device: Device,
+    /// Probabilities, rising.
+    quantiles: Vec<f64>,
 }
 
 /// What a column of a forecast holds for each step.
@@ -66,13 +68,43 @@ pub struct Forecast {
 impl Forecaster {
     /// The trained model of `checkpoint` on `device`.
     pub fn new(config: &Config, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
+        let task = config.model.task;
+        if task != Task::Forecast {
+            bail!("model.task = {task}: the model was not trained to forecast");
+        }
         Ok(Self {
             model: checkpoint.model(config, device)?,
             facts: checkpoint.facts.clone(),
             context: config.model.context,
             horizon: config.model.horizon,
             device: device.clone(),
+            quantiles: Vec::new(),
         })
+    }
+
+    /// Forecasts these quantiles too, each a probability between 0 and 1.
+    pub fn with_quantiles(mut self, mut quantiles: Vec<f64>) -> Result<Self> {
+        if let Some(bad) = quantiles.iter().find(|q| !(**q > 0.0 && **q < 1.0)) {
+            bail!("quantile {bad}: must lie between 0 and 1");
+        }
+        if !quantiles.is_empty() && self.model.config.output == OutputKind::Point {
+            bail!(
+                "the model forecasts points, which have no quantiles; train one with model.output = \
+                 student-t, normal or negative-binomial"
+            );
+        }
+        quantiles.sort_by(f64::total_cmp);
+        quantiles.dedup();
+        self.quantiles = quantiles;
+        Ok(self)
+    }
+
+    /// The quantiles to forecast where none are asked for: none of points.
+    pub fn usual_quantiles(&self) -> Vec<f64> {
+        match self.model.config.output {
+            OutputKind::Point => Vec::new(),
+            _ => vec![0.1, 0.5, 0.9],
+        }
     }
 
     /// Steps that the model forecasts at once.
@@ -81,7 +113,8 @@ impl Forecaster {
     }
 
     /// Forecasts the `steps` rows after the last one of `series`. Steps beyond the model's horizon
-    /// are forecast from forecasts: each block of a horizon is put behind what it was made from.
+    /// are forecast from forecasts: each block of a horizon is put behind what it was made from, and
+    /// quantiles there are those of a block after the forecast so far.
     pub fn forecast(&self, series: &Series, steps: usize) -> Result<Forecast> {
         let facts = &self.facts;
         let (columns, ignored) = self.columns(series)?;
@@ -105,7 +138,9 @@ impl Forecaster {
             Some(channel) => facts.scaler.select(&[channel]),
             None => facts.scaler.clone(),
         };
-        let values = scaler.inverse(&scaled)?;
+        // One table of the points, and one for each quantile.
+        let tables: Vec<Vec<f64>> =
+            scaled.iter().map(|table| scaler.inverse(table)).collect::<Result<_, _>>()?;
         let mut after: Vec<String> =
             series.dates_after(steps).into_iter().map(dates::format).collect();
         let known = after.len() == steps;
@@ -117,7 +152,8 @@ impl Forecaster {
             Panel {
                 title: facts.outputs[channel].clone(),
                 context: every(past, facts.output.unwrap_or(channel), channels),
-                forecast: every(&values, channel, out),
+                forecast: every(&tables[0], channel, out),
+                band: band(&tables, channel, out),
                 dates: if known {
                     before.chain(after.iter().cloned()).collect()
                 } else {
@@ -126,10 +162,17 @@ impl Forecaster {
                 ..Panel::default()
             }
         };
-        let point = |channel: &String| Column { channel: channel.clone(), part: Part::Point };
+        let parts = std::iter::once(Part::Point)
+            .chain(self.quantiles.iter().map(|probability| Part::Quantile(*probability)));
+        let of_channel = |channel: &String| {
+            let column = |part| Column { channel: channel.clone(), part };
+            parts.clone().map(column).collect::<Vec<_>>()
+        };
+        let cells = (0..steps).flat_map(|step| (0..out).map(move |channel| step * out + channel));
+        let values = cells.flat_map(|cell| tables.iter().map(move |table| table[cell])).collect();
         Ok(Forecast {
             name: series.name().to_string(),
-            columns: facts.outputs.iter().map(point).collect(),
+            columns: facts.outputs.iter().flat_map(of_channel).collect(),
             panels: (0..out).map(panel).collect(),
             dates: after,
             values,
@@ -161,42 +204,81 @@ impl Forecaster {
         Ok((places, ignored))
     }
 
-    /// `steps` scaled rows `[steps, channels out]` behind the scaled context `x`.
-    fn roll(&self, mut x: Vec<f32>, channels: usize, steps: usize) -> Result<Vec<f32>> {
+    /// `steps` scaled rows `[steps, channels out]` behind the scaled context `x`: the points, and each
+    /// quantile.
+    fn roll(&self, mut x: Vec<f32>, channels: usize, steps: usize) -> Result<Vec<Vec<f32>>> {
         let out = self.facts.outputs.len();
-        let mut all = Vec::with_capacity(steps * out);
-        while all.len() < steps * out {
+        let mut all = vec![Vec::with_capacity(steps * out); 1 + self.quantiles.len()];
+        while all[0].len() < steps * out {
             let start = x.len() - self.context * channels;
-            let window = &x[start..];
             let block = predict(
                 &self.model,
-                window,
-                self.context,
-                channels,
+                &x[start..],
+                (self.context, channels),
                 self.facts.output,
+                &self.quantiles,
                 &self.device,
             )?;
-            all.extend_from_slice(&block);
             if out == channels {
-                x.extend_from_slice(&block);
+                x.extend_from_slice(&block[0]);
+            }
+            for (table, block) in all.iter_mut().zip(block) {
+                table.extend(block);
             }
         }
-        all.truncate(steps * out);
+        for table in &mut all {
+            table.truncate(steps * out);
+        }
         Ok(all)
     }
 }
 
-/// The model's forecast of one window `[context, channels]`: `[horizon, channels out]`, scaled.
+/// Scaled points and quantiles `[horizon, channels out]` behind one window of the shape
+/// `[context, channels]`.
 fn predict(
     model: &PatchTst,
     x: &[f32],
-    context: usize,
-    channels: usize,
+    (context, channels): (usize, usize),
     output: Option<usize>,
+    quantiles: &[f64],
     device: &Device,
-) -> Result<Vec<f32>> {
-    let x = Tensor::<3>::from_data(TensorData::new(x.to_vec(), [1, context, channels]), device);
-    let y = predicted(model.forward(x.swap_dims(1, 2), None), output);
+) -> Result<Vec<Vec<f32>>> {
+    let forecast = model.forecast(window(x, context, channels, device), None).only(output);
+    let point = forecast.clone().mean();
+    let [_, out, steps] = point.dims();
+    let mut tables = vec![in_time(point)?];
+    if quantiles.is_empty() {
+        return Ok(tables);
+    }
+    let read = forecast.read()?;
+    for probability in quantiles {
+        let values = read.quantile(*probability).with_context(|| {
+            format!("quantile {probability}: the model's distribution has no finite parameters")
+        })?;
+        let at = |cell: usize| values[cell % out * steps + cell / out] as f32;
+        tables.push((0..steps * out).map(at).collect());
+    }
+    Ok(tables)
+}
+
+/// The interval of a channel between the first and the last of the quantiles behind the points.
+fn band(tables: &[Vec<f64>], channel: usize, channels: usize) -> Vec<(f64, f64)> {
+    match tables.get(1..) {
+        Some([low, .., high]) => {
+            every(low, channel, channels).into_iter().zip(every(high, channel, channels)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// One window `[context, channels]` as the model takes it.
+fn window(x: &[f32], context: usize, channels: usize, device: &Device) -> Tensor<3> {
+    let data = TensorData::new(x.to_vec(), [1, context, channels]);
+    Tensor::<3>::from_data(data, device).swap_dims(1, 2)
+}
+
+/// `[1, channels, horizon]` read as `[horizon, channels]`.
+fn in_time(y: Tensor<3>) -> Result<Vec<f32>> {
     Ok(y.swap_dims(1, 2).into_data().try_into_vec::<f32>()?)
 }
 
@@ -251,9 +333,13 @@ pub fn of_test_window(model: &PatchTst, data: &Data, device: &Device) -> Result<
     let x = windows.x(window);
     let mut y = Vec::new();
     windows.extend_y(window, &mut y);
-    let forecast = predict(model, x, context, channels, data.output, device)?;
+    let quantiles: &[f64] =
+        if model.config.output == OutputKind::Point { &[] } else { &[0.1, 0.9] };
+    let tables = predict(model, x, (context, channels), data.output, quantiles, device)?;
     let scaler = &data.forecast.scaler_out;
-    let (forecast, truth) = (scaler.inverse(&forecast)?, scaler.inverse(&y)?);
+    let tables: Vec<Vec<f64>> =
+        tables.iter().map(|table| scaler.inverse(table)).collect::<Result<_, _>>()?;
+    let truth = scaler.inverse(&y)?;
     let past = data.forecast.scaler.inverse(x)?;
     let out = windows.channels_out();
     let start = windows.start(window);
@@ -266,7 +352,8 @@ pub fn of_test_window(model: &PatchTst, data: &Data, device: &Device) -> Result<
         title: data.forecast.outputs[channel].clone(),
         context: every(&past, data.output.unwrap_or(channel), channels),
         truth: every(&truth, channel, out),
-        forecast: every(&forecast, channel, out),
+        forecast: every(&tables[0], channel, out),
+        band: band(&tables, channel, out),
         dates: dates.clone(),
         ..Panel::default()
     });

@@ -5,7 +5,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::{ModelConfig, OutputKind, Pooling, Task};
+use crate::config::{ModelConfig, Pooling, Task};
 use crate::pass::{TrainingPass, dropout};
 use crate::per_channel::PerChannel;
 
@@ -36,13 +36,8 @@ impl Head {
             Task::Pretrain => (None, d, config.patch_len),
             Task::Classification | Task::Regression => (None, channels * d, config.targets),
         };
-        let count = match config.output {
-            OutputKind::Point => 1,
-            OutputKind::Normal | OutputKind::NegativeBinomial => 2,
-            OutputKind::StudentT => 3,
-        };
         let layer = |_| PerChannel::new(own, inputs, outputs, rng, device);
-        Self { projections: (0..count).map(layer).collect() }
+        Self { projections: (0..config.output.parameters()).map(layer).collect() }
     }
 
     /// `x`: `[batch, channels, tokens, d_model]`; each result is

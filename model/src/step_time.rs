@@ -11,8 +11,9 @@ use crate::config::{Config, Task};
 use crate::patchtst::PatchTst;
 use crate::runtime;
 use crate::train::adam::Adam;
+use crate::train::batch::{BatchShape, compared};
 use crate::train::schedule::Schedule;
-use crate::train::step::{BatchShape, Stepper, compared};
+use crate::train::step::Stepper;
 use crate::train::training_loop::learned;
 
 /// What was measured.

@@ -19,6 +19,8 @@ Examples:
   patchtst forecast --run runs/mine --input new.csv --output next.csv
   patchtst forecast --checkpoint best/checkpoint.safetensors --input new.csv --horizon 500 \\
       --output next.csv                    beyond the model's horizon, from its own forecasts
+  patchtst forecast --run runs/mine --output next.csv --quantiles 0.05,0.5,0.95 --plot next.png
+                                           with an interval, from a model of distributions
   patchtst forecast --run runs/mine --input shops/ --output forecasts/ --plot pictures/
                                            every CSV of a folder, a file for each
 
@@ -41,6 +43,9 @@ pub struct ForecastArgs {
     /// Rows to forecast; default: the model's horizon
     #[arg(long, value_name = "STEPS")]
     pub horizon: Option<usize>,
+    /// Quantiles of a model that forecasts distributions, a column for each; default: 0.1,0.5,0.9
+    #[arg(long, value_name = "P,P", value_delimiter = ',')]
+    pub quantiles: Vec<f64>,
     /// Where the forecast goes: a file, or for several inputs a folder
     #[arg(long, value_name = "CSV")]
     pub output: PathBuf,
@@ -77,6 +82,11 @@ pub(super) fn run(args: &ForecastArgs) -> Result<()> {
     let tasks = tasks(args)?;
     let runtime = runtime::open(&config.runtime)?;
     let forecaster = Forecaster::new(&config, &checkpoint, &runtime.device)?;
+    let quantiles = match args.quantiles.is_empty() {
+        true => forecaster.usual_quantiles(),
+        false => args.quantiles.clone(),
+    };
+    let forecaster = forecaster.with_quantiles(quantiles)?;
     let steps = args.horizon.unwrap_or(forecaster.horizon());
     let one = |task: &Task| -> Result<()> {
         let series = match &task.input {

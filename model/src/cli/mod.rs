@@ -2,6 +2,7 @@
 
 mod compare;
 mod eval;
+mod export;
 mod find_lr;
 mod forecast;
 mod seeds;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub use compare::CompareArgs;
 pub use eval::EvalArgs;
+pub use export::{ExportArgs, ImportArgs};
 pub use find_lr::FindLrArgs;
 pub use forecast::ForecastArgs;
 pub use settings::ConfigArgs;
@@ -44,6 +46,8 @@ Examples:
   patchtst compare runs/first runs/second --plot losses.png
   patchtst eval --run runs/etth1-96-20260101-120000
   patchtst forecast --run runs/mine --input new.csv --output next.csv --plot next.png
+  patchtst train --preset pretrain --device cuda   learn to fill hidden patches in, then
+  patchtst train --preset finetune train.weights=runs/etth1-96-20260101-120000
   patchtst show --preset traffic
 Each command's --help has more.";
 
@@ -61,6 +65,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// Forecast past the end of a series, in its own units
     Forecast(ForecastArgs),
+    /// Write a run's weights as Hugging Face's transformers reads them
+    Export(ExportArgs),
+    /// Make a configuration of a model of Hugging Face's transformers, to train or forecast with
+    Import(ImportArgs),
     /// Print a configuration, its parameter count and its attention shapes; trains nothing
     Show(ShowArgs),
     /// Measure the time of training steps on made data; prints JSON
@@ -76,6 +84,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Compare(args) => compare::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forecast(args) => forecast::run(&args),
+        Command::Export(args) => export::export(&args),
+        Command::Import(args) => export::import(&args),
         Command::Show(args) => show::run(&args),
         Command::StepTime(args) => step_time::run(&args),
     }

@@ -13,7 +13,7 @@ use crate::train::run_folder::RunFolder;
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// Settings to start from: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic,
-    /// illness, exchange_rate, tiny
+    /// illness, exchange_rate, pretrain, finetune, tiny
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
     /// A TOML file; its top-level `preset` key says what it is laid over

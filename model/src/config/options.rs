@@ -169,3 +169,14 @@ options! {
         NegativeBinomial = "negative-binomial",
     }
 }
+
+impl OutputKind {
+    /// Numbers that describe one step.
+    pub fn parameters(self) -> usize {
+        match self {
+            Self::Point => 1,
+            Self::Normal | Self::NegativeBinomial => 2,
+            Self::StudentT => 3,
+        }
+    }
+}

@@ -23,6 +23,7 @@ use crate::progress::Progress;
 use crate::runtime::Runtime;
 use crate::tensors::{self, NamedTensors};
 use crate::train::adam::Adam;
+use crate::train::batch::{BatchShape, compared};
 use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
 use crate::train::early_stopping::EarlyStopping;
 use crate::train::log::{Event, Log};
@@ -30,7 +31,7 @@ use crate::train::pruning;
 use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
-use crate::train::step::{BatchShape, Stepper, compared};
+use crate::train::step::Stepper;
 use crate::weights::start_from;
 
 /// How a call to [`Trainer::run`] ended.

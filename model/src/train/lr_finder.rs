@@ -12,9 +12,10 @@ use crate::data::Data;
 use crate::plot::{Curve, Lines, Scale};
 use crate::runtime::Runtime;
 use crate::train::adam::Adam;
+use crate::train::batch::{BatchShape, compared};
 use crate::train::report::write_whole;
 use crate::train::schedule::StepRate;
-use crate::train::step::{BatchShape, Stepper, compared};
+use crate::train::step::Stepper;
 use crate::train::training_loop::first_model;
 
 /// How much of the smoothed loss is kept from step to step.

@@ -1,6 +1,7 @@
 //! Training: the loop, what it optimises with, and what it leaves behind.
 
 pub mod adam;
+pub mod batch;
 pub mod checkpoint;
 pub mod clip;
 pub mod early_stopping;

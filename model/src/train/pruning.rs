@@ -8,7 +8,7 @@ use tilewright_datasets::Loader;
 use crate::heads::{self, Heads};
 use crate::patchtst::PatchTst;
 use crate::train::adam::Adam;
-use crate::train::step::BatchShape;
+use crate::train::batch::BatchShape;
 
 /// Each head's [importance](heads::importance) over the first `batches` batches of training, the
 /// model in inference form.

@@ -5,6 +5,7 @@ use burn_store::bridge::to_data;
 use burn_store::burn_pack::Tensor as PackTensor;
 
 use super::WeightsError;
+use crate::config::NormKind;
 use crate::tensors::NamedTensors;
 
 /// One of our tensors, and theirs.
@@ -33,6 +34,45 @@ impl Entry {
     pub fn new(ours: impl Into<String>, theirs: impl Into<String>, form: Form) -> Self {
         Self { ours: ours.into(), theirs: vec![theirs.into()], form }
     }
+}
+
+/// Weight and bias of a linear layer that all channels share, or of one for each: `theirs.0`,
+/// `theirs.1` and so on, each with `inner` behind it.
+pub(super) fn linears(
+    ours: &str,
+    theirs: &str,
+    channels: Option<usize>,
+    inner: &str,
+    form: Form,
+) -> Vec<Entry> {
+    let each = |what: &str, form: Form| Entry {
+        ours: format!("{ours}.{what}"),
+        theirs: match channels {
+            None => vec![format!("{theirs}{inner}.{what}")],
+            Some(channels) => {
+                (0..channels).map(|c| format!("{theirs}.{c}{inner}.{what}")).collect()
+            }
+        },
+        form,
+    };
+    vec![each("weight", form), each("bias", Form::Same { rank: 1 })]
+}
+
+/// A normalisation; over batches theirs lies in a part called `batch`.
+pub(super) fn norm(kind: NormKind, ours: &str, theirs: &str, batch: &str) -> Vec<Entry> {
+    let entry = |our: &str, their: String| {
+        Entry::new(format!("{ours}.{our}"), format!("{theirs}.{their}"), Form::Same { rank: 1 })
+    };
+    let within = |name: &str| match kind {
+        NormKind::Batch => format!("{batch}.{name}"),
+        NormKind::Layer => name.to_string(),
+    };
+    let mut entries = vec![entry("gamma", within("weight")), entry("beta", within("bias"))];
+    if kind == NormKind::Batch {
+        let statistics = ["running_mean", "running_var"];
+        entries.extend(statistics.map(|name| entry(name, within(name))));
+    }
+    entries
 }
 
 /// Our tensors, with the shapes of `like`, from theirs. Every one of theirs must be used, except

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use super::mapping::{linears, norm};
 use super::{Entry, Form, WeightsError, from_theirs, read_file};
-use crate::config::{ModelConfig, NormKind, PositionKind, Task};
+use crate::config::{ModelConfig, PositionKind, Task};
 use crate::patchtst::PatchTst;
 use crate::tensors::{self, NamedTensors};
 
@@ -54,6 +55,7 @@ fn network(
         &format!("{ours}.embedding"),
         &format!("{backbone}.W_P"),
         embeddings,
+        "",
         Form::Transposed,
     ));
     if config.position != PositionKind::None {
@@ -72,10 +74,12 @@ fn network(
             ("contract", "ff.3"),
         ] {
             let (our, their) = (format!("{our}.{name}"), format!("{their}.{theirs}"));
-            table.extend(linears(&our, &their, None, Form::Transposed));
+            table.extend(linears(&our, &their, None, "", Form::Transposed));
         }
         for (name, theirs) in [("attention_norm", "norm_attn"), ("feed_forward_norm", "norm_ffn")] {
-            table.extend(norm(config.norm, &format!("{our}.{name}"), &format!("{their}.{theirs}")));
+            let (our, their) = (format!("{our}.{name}"), format!("{their}.{theirs}"));
+            // Batch normalisation stands between two transpositions there, as the second of three.
+            table.extend(norm(config.norm, &our, &their, "1"));
         }
     }
     let individual = config.individual_head.then_some(channels);
@@ -85,36 +89,6 @@ fn network(
         _ => Form::Transposed,
     };
     let (our, their) = (format!("{ours}.head.projections.0"), format!("{prefix}{theirs}"));
-    table.extend(linears(&our, &their, individual, form));
+    table.extend(linears(&our, &their, individual, "", form));
     table
-}
-
-/// Weight and bias of a linear layer, or of one for each channel.
-fn linears(ours: &str, theirs: &str, channels: Option<usize>, form: Form) -> Vec<Entry> {
-    let each = |what: &str, form: Form| Entry {
-        ours: format!("{ours}.{what}"),
-        theirs: match channels {
-            None => vec![format!("{theirs}.{what}")],
-            Some(channels) => (0..channels).map(|c| format!("{theirs}.{c}.{what}")).collect(),
-        },
-        form,
-    };
-    vec![each("weight", form), each("bias", Form::Same { rank: 1 })]
-}
-
-/// Batch normalisation stands between two transpositions there, as the second of three.
-fn norm(kind: NormKind, ours: &str, theirs: &str) -> Vec<Entry> {
-    let pairs: &[(&str, &str)] = match kind {
-        NormKind::Batch => &[
-            ("gamma", "1.weight"),
-            ("beta", "1.bias"),
-            ("running_mean", "1.running_mean"),
-            ("running_var", "1.running_var"),
-        ],
-        NormKind::Layer => &[("gamma", "weight"), ("beta", "bias")],
-    };
-    let entry = |(our, their): &(&str, &str)| {
-        Entry::new(format!("{ours}.{our}"), format!("{theirs}.{their}"), Form::Same { rank: 1 })
-    };
-    pairs.iter().map(entry).collect()
 }

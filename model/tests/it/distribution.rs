@@ -5,7 +5,7 @@ use statrs::distribution::{
     Continuous, ContinuousCDF, Discrete, NegativeBinomial, Normal, StudentsT,
 };
 use statrs::function::gamma;
-use tilewright_patchtst::config::{OutputKind, presets};
+use tilewright_patchtst::config::presets;
 use tilewright_patchtst::distribution::{Forecast, ln_gamma};
 use tilewright_patchtst::{PatchTst, tensors};
 
@@ -94,8 +94,7 @@ fn every_distribution_is_learned_and_every_parameter_moves() {
         config.check().unwrap();
         let device = Device::flex().autodiff();
         let model = PatchTst::new(&config.model, 2, 3, &device);
-        let count = if config.model.output == OutputKind::StudentT { 3 } else { 2 };
-        assert_eq!(model.network.head.projections.len(), count);
+        assert_eq!(model.network.head.projections.len(), config.model.output.parameters());
         let x = (random([4, 2, config.model.context], 7, &device) * 4.0).abs().round();
         let y = (random([4, 2, config.model.horizon], 8, &device) * 4.0).abs().round();
         let loss = |model: &PatchTst| model.loss(x.clone(), y.clone(), None, None);

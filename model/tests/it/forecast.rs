@@ -107,3 +107,34 @@ fn one_target_alone_cannot_be_rolled_on() {
     let error = forecaster.forecast(&series, 13).unwrap_err().to_string();
     assert!(error.contains("data.features = M"), "{error}");
 }
+
+#[test]
+fn a_model_of_distributions_gives_quantiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = tiny(folder.path(), "spread");
+    config.set("model.output=student-t").unwrap();
+    train(&config, false, None);
+    let checkpoint =
+        Checkpoint::read(&folder.path().join("spread/checkpoint.safetensors")).unwrap();
+    let series = tilewright_patchtst::data::Data::open(&config).unwrap().series;
+    let forecaster = || Forecaster::new(&config, &checkpoint, &Device::flex()).unwrap();
+    // Beyond the horizon too, where forecasts are put behind the series.
+    let steps = config.model.horizon + 5;
+    let made = forecaster().with_quantiles(vec![0.9, 0.1, 0.5]).unwrap();
+    let made = made.forecast(&series, steps).unwrap();
+    let names: Vec<String> = made.columns.iter().take(4).map(|column| column.name()).collect();
+    let first = &series.columns()[0];
+    let expected =
+        [first.clone(), format!("{first} q0.1"), format!("{first} q0.5"), format!("{first} q0.9")];
+    assert_eq!(names, expected);
+    assert_eq!(made.values.len(), steps * 4 * series.channels());
+    for channel in made.values.chunks(4) {
+        let [point, low, middle, high] = channel else { panic!("four columns a channel") };
+        assert!(low < middle && middle < high, "{channel:?}");
+        assert!((point - middle).abs() < 1e-3 * (high - low), "t is symmetric: {channel:?}");
+    }
+    let plain = forecaster().forecast(&series, steps).unwrap();
+    let points: Vec<f64> = made.values.iter().step_by(4).copied().collect();
+    assert_eq!(plain.values, points);
+    assert!(forecaster().with_quantiles(vec![1.0]).is_err());
+}

@@ -11,8 +11,9 @@ use tilewright_patchtst::patching::patches;
 use tilewright_patchtst::revin::RevIn;
 use tilewright_patchtst::tensors;
 use tilewright_patchtst::train::adam::Adam;
+use tilewright_patchtst::train::batch::BatchShape;
 use tilewright_patchtst::train::schedule::StepRate;
-use tilewright_patchtst::train::step::{BatchShape, Stepper};
+use tilewright_patchtst::train::step::Stepper;
 use tilewright_patchtst::train::training_loop::learned;
 
 use crate::support::{assert_close, random, values};

@@ -131,3 +131,38 @@ fn weights_that_do_not_fit_are_refused() {
     let text = format!("{:#}", trainer.err().unwrap());
     assert!(text.contains("train.weights") && text.contains("contract"), "{text}");
 }
+
+#[test]
+fn variants_are_named_in_the_configuration_one_for_each_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = set(
+        tiny(folder.path(), "variants"),
+        &[
+            "model.attention=tuned",
+            "model.variant=blocked(block = 3); softcap(20)",
+            "train.epochs=1",
+        ],
+    );
+    let metrics = finished(train(&config, false, None));
+    assert!(metrics.test.mse.is_finite());
+    let plain = set(tiny(folder.path(), "plain"), &["model.attention=tuned", "train.epochs=1"]);
+    assert_ne!(finished(train(&plain, false, None)).test.mse, metrics.test.mse);
+    let refused = |variant: &str| {
+        let mut config = config.clone();
+        config.set(&format!("model.variant={variant}")).unwrap();
+        config.check().unwrap_err().to_string()
+    };
+    for (variant, says) in [
+        ("blockd(3)", "blocked"),
+        ("blocked", "block: u32"),
+        ("blocked(size = 3)", "no parameter `size`"),
+        ("blocked(3", "lacks its `)`"),
+        ("blocked(three)", "`three` is not a number"),
+        ("softmax; softmax; softmax", "3 variants for model.layers = 2"),
+        ("alibi(1, 2, 3, 4, 5, 6, 7, 8, 9)", "too many values"),
+        ("dense_bias", "dense_bias"),
+    ] {
+        let text = refused(variant);
+        assert!(text.contains(says) && !text.contains('\n'), "{variant}: {text}");
+    }
+}

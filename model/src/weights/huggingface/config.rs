@@ -1,23 +1,15 @@
-//! PatchTST of Hugging Face's `transformers` (`modeling_patchtst.py`, version 4.57): a folder with
-//! `config.json` and `model.safetensors`.
+//! `config.json` and our configuration.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Entry, Form, WeightsError, from_theirs, read_file, to_theirs};
+use super::FORMAT;
 use crate::config::{
     Activation, Alignment, ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind,
     Scaling, Task, presets,
 };
-use crate::patchtst::PatchTst;
-use crate::tensors::{self, NamedTensors};
-use crate::train::report::write_whole;
-
-const FORMAT: &str = "Hugging Face's PatchTST";
-/// Batches that a normalisation has seen: a count without which theirs works as well.
-const COUNTER: &str = "num_batches_tracked";
+use crate::weights::WeightsError;
 
 /// The configuration that `config.json` describes, and its channels.
 pub fn read_config(folder: &Path) -> Result<(ModelConfig, usize), WeightsError> {
@@ -258,136 +250,4 @@ pub fn config_json(config: &ModelConfig, channels: usize) -> Result<Value, Weigh
         "output_range": range,
         "scaling": scaling,
     }))
-}
-
-/// The table of tensors.
-pub fn entries(config: &ModelConfig, channels: usize) -> Vec<Entry> {
-    let mut table = Vec::new();
-    let mut linear = |ours: String, theirs: String, bias: bool| {
-        table.push(Entry::new(
-            format!("{ours}.weight"),
-            format!("{theirs}.weight"),
-            Form::Transposed,
-        ));
-        if bias {
-            let form = Form::Same { rank: 1 };
-            table.push(Entry::new(format!("{ours}.bias"), format!("{theirs}.bias"), form));
-        }
-    };
-    let encoder = "model.encoder";
-    for layer in 0..config.layers {
-        let ours = format!("network.encoder.layers.{layer}");
-        let theirs = format!("{encoder}.layers.{layer}");
-        for (our, their) in
-            [("query", "q_proj"), ("key", "k_proj"), ("value", "v_proj"), ("output", "out_proj")]
-        {
-            linear(format!("{ours}.{our}"), format!("{theirs}.self_attn.{their}"), true);
-        }
-        linear(format!("{ours}.expand"), format!("{theirs}.ff.0"), config.ff_bias);
-        linear(format!("{ours}.contract"), format!("{theirs}.ff.3"), config.ff_bias);
-    }
-    for layer in 0..config.layers {
-        let ours = format!("network.encoder.layers.{layer}");
-        let theirs = format!("{encoder}.layers.{layer}");
-        let channel = config.channel_attention.then_some(("channel_norm", 2));
-        let norms = [Some(("attention_norm", 1)), channel, Some(("feed_forward_norm", 3))];
-        for (our, number) in norms.into_iter().flatten() {
-            let their = format!("{theirs}.norm_sublayer{number}");
-            table.extend(norm(config.norm, &format!("{ours}.{our}"), &their));
-        }
-    }
-    table.extend(stacked(
-        "network.embedding",
-        &format!("{encoder}.embedder.input_embedding"),
-        (!config.shared_embedding).then_some(channels),
-        "",
-    ));
-    if config.position != PositionKind::None {
-        let their = format!("{encoder}.positional_encoder.position_enc");
-        table.push(Entry::new("network.position", their, Form::Same { rank: 2 }));
-    }
-    if config.cls_token {
-        let their = format!("{encoder}.positional_encoder.cls_token");
-        table.push(Entry::new("network.cls_token", their, Form::Same { rank: 4 }));
-    }
-    table.extend(head(config, channels));
-    table
-}
-
-fn norm(kind: NormKind, ours: &str, theirs: &str) -> Vec<Entry> {
-    let pairs: &[(&str, &str)] = match kind {
-        NormKind::Batch => &[
-            ("gamma", "batchnorm.weight"),
-            ("beta", "batchnorm.bias"),
-            ("running_mean", "batchnorm.running_mean"),
-            ("running_var", "batchnorm.running_var"),
-        ],
-        NormKind::Layer => &[("gamma", "weight"), ("beta", "bias")],
-    };
-    let entry = |(our, their): &(&str, &str)| {
-        Entry::new(format!("{ours}.{our}"), format!("{theirs}.{their}"), Form::Same { rank: 1 })
-    };
-    pairs.iter().map(entry).collect()
-}
-
-/// A linear layer for all channels, or one for each: `theirs.0`, `theirs.1` and so on.
-fn stacked(ours: &str, theirs: &str, channels: Option<usize>, inner: &str) -> Vec<Entry> {
-    let each = |what: &str, form: Form| Entry {
-        ours: format!("{ours}.{what}"),
-        theirs: match channels {
-            None => vec![format!("{theirs}{inner}.{what}")],
-            Some(channels) => {
-                (0..channels).map(|c| format!("{theirs}.{c}{inner}.{what}")).collect()
-            }
-        },
-        form,
-    };
-    vec![each("weight", Form::Transposed), each("bias", Form::Same { rank: 1 })]
-}
-
-fn head(config: &ModelConfig, channels: usize) -> Vec<Entry> {
-    let ours = |number: usize| format!("network.head.projections.{number}");
-    match config.task {
-        Task::Pretrain | Task::Classification => stacked(&ours(0), "head.linear", None, ""),
-        Task::Regression => stacked(&ours(0), "head.projection", None, ""),
-        Task::Forecast => {
-            let individual = config.individual_head.then_some(channels);
-            let theirs =
-                if config.individual_head { "head.projections" } else { "head.projection" };
-            let parameters = match config.output {
-                OutputKind::Point => return stacked(&ours(0), theirs, individual, ""),
-                OutputKind::Normal | OutputKind::NegativeBinomial => 2,
-                OutputKind::StudentT => 3,
-            };
-            let parameter =
-                |number| stacked(&ours(number), theirs, individual, &format!(".proj.{number}"));
-            (0..parameters).flat_map(parameter).collect()
-        }
-    }
-}
-
-/// `model` with the weights of the folder's `model.safetensors`.
-pub fn load(model: PatchTst, channels: usize, folder: &Path) -> Result<PatchTst, WeightsError> {
-    let theirs = read_file(&folder.join("model.safetensors"))?;
-    let like = tensors::of_module(&model);
-    let counters = |name: &str| name.ends_with(COUNTER);
-    let ours = from_theirs(&entries(&model.config, channels), theirs, &like, counters)?;
-    Ok(tensors::into_module(model, ours)?)
-}
-
-/// Writes `config.json` and `model.safetensors` into `folder`.
-pub fn save(model: &PatchTst, channels: usize, folder: &Path) -> Result<(), WeightsError> {
-    let json = config_json(&model.config, channels)?;
-    let theirs = named(model, channels)?;
-    let fault = |reason: String| WeightsError::Read { path: folder.to_path_buf(), reason };
-    std::fs::create_dir_all(folder).map_err(|error| fault(error.to_string()))?;
-    let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
-    tensors::write(&folder.join("model.safetensors"), &theirs, &metadata)?;
-    write_whole(&folder.join("config.json"), format!("{json:#}\n").as_bytes())
-        .map_err(|error| fault(error.to_string()))
-}
-
-/// The model's tensors under their names.
-pub fn named(model: &PatchTst, channels: usize) -> Result<NamedTensors, WeightsError> {
-    to_theirs(&entries(&model.config, channels), &tensors::of_module(model))
 }
