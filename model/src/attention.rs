@@ -13,7 +13,7 @@
 //! the kernel, and gradients reach the lower layers' queries and keys through the concatenation.
 //! [`AttentionKind::Vanilla`] adds scores as the official code does, and so checks the identity.
 
-use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
+use burn::tensor::{Tensor, activation::softmax};
 use tilewright::burn::Attention;
 use tilewright::prelude::*;
 
@@ -88,17 +88,13 @@ impl Attend<'_> {
         }
     }
 
+    /// The heads that have values. Neighbours are taken together, and no list of places travels to
+    /// the device: a recorded step allows no copies from the host.
     fn kept(self, x: Tensor<4>) -> Tensor<4> {
-        match self.kept {
-            None => x,
-            Some(kept) => {
-                let places: Vec<i32> = kept.iter().map(|head| *head as i32).collect();
-                let count = places.len();
-                let places =
-                    Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &x.device());
-                x.select(1, places)
-            }
-        }
+        let Some(kept) = self.kept else { return x };
+        let runs = kept.chunk_by(|head, next| head + 1 == *next);
+        let parts: Vec<_> = runs.map(|run| x.clone().narrow(1, run[0], run.len())).collect();
+        Tensor::cat(parts, 1)
     }
 }
 
