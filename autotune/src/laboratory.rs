@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use cubecl::client::Client;
 use tilewright::table::Fingerprint;
-use tilewright::{DType, Device, Pass, Plan, Problem, VariantClass};
+use tilewright::{DType, Device, Pass, Plan, Problem};
 
 use crate::grid::Task;
 use crate::roofline::Roofline;
@@ -130,19 +130,9 @@ impl Reference {
     fn new(timer: &Timer) -> Result<Self, TimingError> {
         let client = timer.client();
         let device = Device::of(client);
-        let task = Task::plain(Problem {
-            pass: Pass::Forward,
-            dtype: DType::F32,
-            head_dim: 16,
-            value_dim: 16,
-            seq_q: 64,
-            seq_k: 64,
-            batch: if device.is_cpu() { 4 } else { 512 },
-            heads: 4,
-            kv_heads: 4,
-            class: VariantClass::Plain,
-            save_scores: false,
-        });
+        let batch = if device.is_cpu() { 4 } else { 512 };
+        let task =
+            Task::plain(Problem::self_attention(Pass::Forward, DType::F32, [batch, 4, 64, 16]));
         let plan = Plan::rule(&task.problem, &device);
         let workload = Workload::new(client, task.problem, &task.variant, MemoryOrder::Bhsd, 0)?;
         workload.probe(Some(plan))?;

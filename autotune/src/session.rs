@@ -205,23 +205,20 @@ pub fn tabulate(
     Ok(outcome)
 }
 
-/// The journal that belongs to an output.
-pub fn journal_of(output: &Path) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".journal");
-    PathBuf::from(name)
-}
-
-/// Removes a journal, if there is one.
+/// The journal that belongs to an output; a `fresh` run forgets what one that was cut off measured.
 ///
 /// # Errors
 ///
-/// It cannot be removed.
-pub fn forget(journal: &Path) -> Result<()> {
-    match std::fs::remove_file(journal) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", journal.display()))
-        }
-        _ => Ok(()),
+/// What is to be forgotten cannot be removed.
+pub fn journal_of(output: &Path, fresh: bool) -> Result<PathBuf> {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".journal");
+    let journal = PathBuf::from(name);
+    if fresh
+        && let Err(error) = std::fs::remove_file(&journal)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("cannot remove {}", journal.display()));
     }
+    Ok(journal)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
@@ -18,6 +18,37 @@ pub struct Worker {
     pub arguments: Vec<String>,
     /// What it writes.
     pub output: PathBuf,
+}
+
+/// Options that workers get anew.
+pub const OF_WORKERS: [&str; 5] = ["--devices", "--output", "-o", "--cache", "--require"];
+
+/// The parts of a run, one for each device.
+pub fn workers_of(devices: &[String], output: &Path, cache: Option<&Path>) -> Vec<Worker> {
+    let parts = devices.len();
+    let worker = |(i, device): (usize, &String)| {
+        let name = format!("part{}of{parts}", i + 1);
+        let mut path = output.as_os_str().to_owned();
+        path.push(format!(".{name}"));
+        let output = PathBuf::from(path);
+        let mut arguments = vec!["--device".to_owned(), device_name(device)];
+        arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
+        arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
+        if let Some(cache) = cache {
+            let cache = cache.join(name).to_string_lossy().into_owned();
+            arguments.extend(["--cache".to_owned(), cache]);
+        }
+        Worker { device: device_name(device), arguments, output }
+    };
+    devices.iter().enumerate().map(worker).collect()
+}
+
+/// `cuda:1` for `1`.
+fn device_name(device: &str) -> String {
+    match device.parse::<usize>() {
+        Ok(number) => format!("cuda:{number}"),
+        Err(_) => device.to_owned(),
+    }
 }
 
 /// Starts this program again for each worker, with this command line but for the options in

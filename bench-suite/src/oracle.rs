@@ -1,5 +1,7 @@
 //! Do results agree with the `f64` reference, on a sample of a problem's groups?
 
+mod part;
+
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -9,14 +11,12 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use cubecl::client::Client;
 use half::{bf16, f16};
-use tilewright::language::{
-    AnyVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Normaliser, Position,
-    Stages, Variant,
-};
+use tilewright::language::AnyVariant;
 use tilewright::reference::{self, HostTensor};
-use tilewright::variants::Softmax;
 use tilewright::{DType, Pass, Problem, Strided};
 use tilewright_autotune::workload::{Input, MemoryOrder};
+
+use part::{Part, Place};
 
 /// Scores that the reference computes for one problem, at most, unless one group has more.
 const CELLS: usize = 1 << 24;
@@ -157,13 +157,14 @@ impl Piece<'_> {
     /// What it adds to each result, and from which element of the group on.
     fn compute(&self) -> Vec<(usize, Vec<f64>)> {
         let Self { p, rows, .. } = self;
-        let variant = AnyVariant::new(Part {
-            variant: self.variant.clone(),
+        let place = Place {
             batch: self.batch as u32,
             head: self.head as u32,
+            key_head: (self.head * p.kv_heads / p.heads) as u32,
             first: rows.start as u32,
             queries: p.seq_q as u32,
-        });
+        };
+        let variant = AnyVariant::new(Part { variant: self.variant.clone(), place });
         let q = self.tensor(Input::Q, rows.clone());
         let k = self.tensor(Input::K, 0..p.seq_k);
         let v = self.tensor(Input::V, 0..p.seq_k);
@@ -188,78 +189,6 @@ impl Piece<'_> {
             let index = [self.batch, head, rows.start + row, d];
             f64::from(self.order.element(input, self.p, self.seed, index))
         })
-    }
-}
-
-/// A variant on tensors that hold some queries of one group alone: positions are those in the
-/// whole problem. For the reference, which runs on the host; it is never launched.
-#[derive(Clone, Debug)]
-struct Part {
-    variant: AnyVariant,
-    batch: u32,
-    head: u32,
-    first: u32,
-    queries: u32,
-}
-
-impl Part {
-    fn whole(&self, at: &Position) -> Position {
-        let query = self.first + at.query;
-        Position { batch: self.batch, head: self.head, query, queries: self.queries, ..*at }
-    }
-}
-
-impl Variant for Part {
-    type Device = <Softmax as Variant>::Device;
-
-    fn stages(&self) -> Stages {
-        self.variant.stages()
-    }
-
-    fn launch_params(&self, _target: LaunchTarget<'_>) -> LaunchParams<Self> {}
-
-    fn score(&self, score: f64, at: &Position) -> f64 {
-        self.variant.score(score, &self.whole(at))
-    }
-
-    fn score_grad(&self, score: f64, at: &Position) -> f64 {
-        self.variant.score_grad(score, &self.whole(at))
-    }
-
-    fn keep(&self, at: &Position) -> bool {
-        self.variant.keep(&self.whole(at))
-    }
-
-    fn normaliser(&self) -> Normaliser {
-        self.variant.normaliser()
-    }
-
-    fn sink(&self, at: &Position) -> f64 {
-        self.variant.sink(&self.whole(at))
-    }
-
-    fn weight(&self, at: &Position) -> f64 {
-        self.variant.weight(&self.whole(at))
-    }
-
-    fn learned(&self) -> Vec<LearnedParam> {
-        self.variant.learned()
-    }
-
-    fn learned_index(&self, at: &Position, site: usize) -> usize {
-        self.variant.learned_index(&self.whole(at), site)
-    }
-
-    fn learned_grad(&self, score: f64, at: &Position, site: usize, stage: LearnedStage) -> f64 {
-        self.variant.learned_grad(score, &self.whole(at), site, stage)
-    }
-
-    fn describe(&self) -> String {
-        self.variant.describe()
-    }
-
-    fn source_hash(&self) -> u64 {
-        self.variant.source_hash()
     }
 }
 
@@ -297,6 +226,7 @@ fn read_group(
 mod tests {
     use tilewright::VariantClass;
     use tilewright::language::find;
+    use tilewright::variants::softmax;
 
     use super::*;
 
@@ -316,10 +246,30 @@ mod tests {
         }
     }
 
+    /// What a stage of rows does must show.
+    #[test]
+    fn stages_of_rows_are_part_of_what_is_expected() {
+        let plain = AnyVariant::new(softmax());
+        for name in ["rope", "qk_norm", "output_gate"] {
+            let registered = find(name).expect(name);
+            for pass in [Pass::Forward, Pass::Backward] {
+                let p = problem(pass, VariantClass::Plain);
+                let staged = registered.example_variants(&(&p).into()).next().expect(name);
+                let expected =
+                    |variant: &AnyVariant| Oracle::new(&p, variant, MemoryOrder::Bshd, 9);
+                let without: Vec<f32> =
+                    expected(&plain).expected.concat().iter().map(|&x| x as f32).collect();
+                assert!(expected(&plain).error(&without) < 1e-6);
+                let error = expected(&staged).error(&without);
+                assert!(error > 0.01, "{name} {pass}: {error}");
+            }
+        }
+    }
+
     /// The whole problem at once must give what pieces give.
     #[test]
     fn pieces_add_up_to_the_reference() {
-        for name in ["alibi", "causal"] {
+        for name in ["alibi", "causal", "rope", "qk_norm", "output_gate"] {
             let registered = find(name).expect(name);
             let sizes = (&problem(Pass::Forward, registered.stages.into())).into();
             let variant = registered.example_variants(&sizes).next().expect(name);

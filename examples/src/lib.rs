@@ -12,7 +12,12 @@ use tilewright::reference::HostTensor;
 /// What is learned: a number for each head and each step of the season, added to the scores of keys
 /// so many steps after the query.
 #[score_mod(example(bias = table(heads, 6), period = 6))]
-pub fn seasonal_bias(score: f32, at: Position, #[learned] bias: Table, period: u32) -> f32 {
+pub fn seasonal_bias(
+    score: f32,
+    at: Position,
+    #[learned] bias: Table,
+    #[range(1..)] period: u32,
+) -> f32 {
     let phase = (at.key + period - at.query % period) % period;
     score + bias[(at.head, phase)]
 }
@@ -20,7 +25,7 @@ pub fn seasonal_bias(score: f32, at: Position, #[learned] bias: Table, period: u
 /// What is masked: of the past, a query sees the last `recent` positions and its own step of
 /// earlier seasons.
 #[mask_mod(example(3, 6), example(1, 4))]
-pub fn same_season(at: Position, recent: u32, period: u32) -> bool {
+pub fn same_season(at: Position, #[range(1..)] recent: u32, #[range(1..)] period: u32) -> bool {
     let past = at.key <= at.query;
     let distance = at.query.abs_diff(at.key);
     past && (distance < recent || distance % period == 0)
@@ -28,7 +33,7 @@ pub fn same_season(at: Position, recent: u32, period: u32) -> bool {
 
 /// Scores fall with the logarithm of the distance.
 #[score_mod(example(0.5))]
-pub fn fading(score: f32, at: Position, rate: f32) -> f32 {
+pub fn fading(score: f32, at: Position, #[range(0.0..)] rate: f32) -> f32 {
     score - rate * (1.0 + at.query.abs_diff(at.key) as f32).ln()
 }
 

@@ -45,6 +45,19 @@ fn dropout_agrees_with_the_oracle() {
     check_case(&client, &case).unwrap_or_else(|error| panic!("{case}: {error}"));
 }
 
+/// What a variant may not be given is refused before anything is launched.
+#[test]
+fn a_season_without_steps_is_refused() {
+    let (client, _) = open_device("cpu").expect("the CPU runtime is built in");
+    let q = Strided::empty(&client, [1, 2, 24, 4], DType::F32);
+    let call = |variant| attention(&client, &q, &q, &q, variant, &AttentionOptions::default());
+    let error = call(same_season(3, 0)).expect_err("no step");
+    assert_eq!(
+        error.to_string(),
+        "`same_season`: `period` is 0, but must be a whole number from 1 to 4294967295"
+    );
+}
+
 #[test]
 fn the_kernel_agrees_with_its_reference() {
     let (client, _) = open_device("cpu").expect("the CPU runtime is built in");

@@ -88,7 +88,8 @@ pub struct LearnedGradient {
 ///
 /// # Errors
 ///
-/// Shapes, element types or sizes that do not fit, each with the argument's name and both values.
+/// Shapes, element types or sizes that do not fit, each with the argument's name and both values; and
+/// a parameter of the variant that is NaN, infinite or outside its range.
 pub fn attention(
     client: &Client,
     q: &Strided,
@@ -257,6 +258,7 @@ pub fn problem(
         return Err(AttentionError::Heads { query_heads: heads, key_heads: kv_heads });
     }
     variant.check_heads(heads)?;
+    variant.check_params()?;
     for (name, dimension, given) in [("q", "head_dim", head_dim), ("v", "value_dim", value_dim)] {
         if given == 0 || given > MAX_HEAD_DIM {
             let allowed = "the kernels do 1 to 256";

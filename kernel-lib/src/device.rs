@@ -33,6 +33,17 @@ pub enum DeviceKind {
 }
 
 impl Device {
+    /// An H200 (or H100), to choose plans for where there is none.
+    pub const H200: Device = Device {
+        kind: DeviceKind::Gpu,
+        units: 1024,
+        plane: 32,
+        shared_memory: 227 << 10,
+        lanes: 4,
+        multiprocessors: 132,
+        tensor_cores: true,
+    };
+
     /// Reads the device's properties.
     pub fn of(client: &Client) -> Self {
         Self::with_properties(client.properties())

@@ -70,6 +70,9 @@ pub enum AttentionError {
     /// Where one table is read depends on the values of another, and these were not to be had.
     #[error(transparent)]
     TableValues(crate::language::TableError),
+    /// A parameter of the variant has a value that it may not have.
+    #[error(transparent)]
+    Parameter(#[from] crate::language::ParamError),
     /// A per-head choice does not fit the heads of the call.
     #[error(transparent)]
     PerHead(#[from] crate::language::HeadsError),

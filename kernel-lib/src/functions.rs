@@ -3,9 +3,13 @@
 //! Each is a plain function too. The macros call its twin in `f64` on the host, and its
 //! device code and derivatives in kernels.
 
+mod rotation;
+
 use tilewright_macros::score_fn;
 
 use crate::language::Position;
+
+pub use rotation::rotary_angle;
 
 /// The logistic function, `1 / (1 + e^-x)`: from 0 to 1, and 1/2 at 0.
 ///

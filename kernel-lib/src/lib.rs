@@ -95,7 +95,7 @@ pub use tensor::Strided;
 
 /// What a file that defines or uses variants imports.
 pub mod prelude {
-    pub use crate::functions::{random, random_bits, sigmoid, softplus};
+    pub use crate::functions::{random, random_bits, rotary_angle, sigmoid, softplus};
     pub use crate::language::{
         AnyVariant, Element, Learned, Mask, Position, Table, Variant, heads,
     };

@@ -104,6 +104,28 @@ impl fmt::Display for VariantClass {
 }
 
 impl Problem {
+    /// Plain self-attention of `[batch, heads, seq, dim]`: as many keys as queries, as long, and
+    /// every head with keys of its own.
+    pub fn self_attention(
+        pass: Pass,
+        dtype: DType,
+        [batch, heads, seq, dim]: [usize; 4],
+    ) -> Problem {
+        Problem {
+            pass,
+            dtype,
+            head_dim: dim,
+            value_dim: dim,
+            seq_q: seq,
+            seq_k: seq,
+            batch,
+            heads,
+            kv_heads: heads,
+            class: VariantClass::Plain,
+            save_scores: false,
+        }
+    }
+
     /// What stands for every problem that differs from this one in lengths and batch alone: one of
     /// long sequences.
     pub(crate) fn of_any_length(&self) -> Problem {

@@ -130,4 +130,8 @@ fn what_is_refused_names_the_parameter_and_what_to_do() {
         message,
         "attention: parameter 0: a table has 1 to 4 dimensions, and [1, 1, 1, 1, 1] has 5"
     );
+    assert_eq!(
+        refusal(|_| Attention::new(causal().and(dropout(1.5, 7)))),
+        "attention: `dropout`: `p` is 1.5, but must be a number, at least 0 and less than 1"
+    );
 }

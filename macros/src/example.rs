@@ -28,14 +28,34 @@ pub enum Example {
     Table(Vec<TokenStream>),
 }
 
-impl Example {
-    /// Where nothing is said.
-    pub fn usual(parameter: &Parameter) -> Example {
-        match parameter.table {
-            true => Example::Fitting,
-            false => Example::Number(1.0),
-        }
+/// The values where no example is given.
+pub fn usual(variant: &Ident, parameters: &[Parameter], errors: &mut Errors) -> Vec<Example> {
+    let value = |parameter| usual_value(variant, parameters, parameter, variant, errors);
+    parameters.iter().map(value).collect()
+}
+
+/// The value where nothing is said: 1, which a range may exclude.
+fn usual_value(
+    variant: &Ident,
+    parameters: &[Parameter],
+    parameter: &Parameter,
+    place: &impl ToTokens,
+    errors: &mut Errors,
+) -> Example {
+    if parameter.table {
+        return Example::Fitting;
     }
+    if !parameter.range.contains(1.0) {
+        let message = format!(
+            "`{variant}` is tested with a `{}` of 1 where no example says another value, and it must \
+             be {}: write `{}`",
+            parameter.name.unraw(),
+            parameter.range.allowed(parameter.ty),
+            form(parameters),
+        );
+        errors.at(place, message);
+    }
+    Example::Number(1.0)
 }
 
 /// What to write.
@@ -106,8 +126,11 @@ fn by_name(
             return None;
         }
     }
-    let filled = parameters.iter().zip(found);
-    Some(filled.map(|(p, value)| value.unwrap_or_else(|| Example::usual(p))).collect())
+    let filled = parameters.iter().zip(found).map(|(parameter, value)| match value {
+        Some(value) => value,
+        None => usual_value(variant, parameters, parameter, values, errors),
+    });
+    Some(filled.collect())
 }
 
 fn value_of(value: &Expr, parameter: &Parameter, errors: &mut Errors) -> Example {
@@ -123,6 +146,16 @@ fn value_of(value: &Expr, parameter: &Parameter, errors: &mut Errors) -> Example
         };
         let message =
             format!("parameter `{}` is `{}`: write {accepted}", parameter.name, parameter.ty);
+        errors.at(value, message);
+    }
+    if let Some(number) = read
+        && !parameter.range.contains(number)
+    {
+        let message = format!(
+            "parameter `{}` must be {}",
+            parameter.name.unraw(),
+            parameter.range.allowed(parameter.ty)
+        );
         errors.at(value, message);
     }
     Example::Number(read.unwrap_or_default())
@@ -179,7 +212,8 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn number(value: &Expr, ty: Type) -> Option<f64> {
+/// The number that is written, if it is one of the type.
+pub fn number(value: &Expr, ty: Type) -> Option<f64> {
     match value {
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) && ty != Type::U32 => {
             // The least i32 has no positive counterpart.

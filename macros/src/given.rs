@@ -3,10 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
+use crate::arguments::type_name;
 use crate::check::Checker;
 use crate::ir::{Operand, Type};
 use crate::literal::{self, Checked};
-use crate::signature::type_name;
 
 /// What an expression gives.
 #[derive(Clone, Debug)]

@@ -3,11 +3,12 @@
 use quote::ToTokens;
 use syn::{Expr, ExprClosure, Ident, Pat, ReturnType};
 
+use crate::arguments::{table_type, type_name};
 use crate::check::Checker;
 use crate::errors::Errors;
 use crate::index;
 use crate::ir::{Argument, Function, Input, Type};
-use crate::signature::{GRADIENT_FORM, Signature, table_name, table_type, type_name};
+use crate::signature::{GRADIENT_FORM, Signature, table_name};
 
 /// The steps of the derivative, a function of the same inputs as the score function itself, whose
 /// callees it knows too.

@@ -4,6 +4,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Expr, ExprIndex};
 
+use crate::along;
 use crate::call;
 use crate::check::Checker;
 use crate::errors::Errors;
@@ -87,7 +88,7 @@ impl Tables {
 
     /// Whether each index is known before the score is.
     pub fn check_indices(&self, function: &Function, errors: &mut Errors) {
-        let depends = sites::changes_with_score(function);
+        let depends = along::changes_with_score(function);
         for (value, index) in &self.reads {
             if depends(*value) {
                 let message = "an index is made of the position and the parameters, not of the \

@@ -3,10 +3,10 @@
 use quote::ToTokens;
 use syn::{BinOp, Expr, UnOp};
 
+use crate::arguments::type_name;
 use crate::check::Checker;
 use crate::ir::{Binary, Operand, Type, Unary};
 use crate::literal::{self, Checked};
-use crate::signature::type_name;
 use crate::{call, refuse};
 
 impl Checker<'_> {

@@ -3,61 +3,17 @@
 //! A *site* is a learned parameter and an index of it. Reads with equal indices share one, even in
 //! different blocks, and the derivative with respect to a site is that of all its reads together.
 //!
-//! The index of a site, and everything else that must be known before a launch, comes from the
-//! *flat* form of a function: its blocks are joined and `if` becomes a choice between values. Nothing
-//! in the language has an effect or traps, so that computes the same.
+//! The index of a site, and everything else that must be known before a launch, comes from the flat
+//! form of a function.
 
 use std::collections::HashMap;
 
-use crate::builder::Builder;
+use crate::along::{Along, along, of_operand};
+use crate::flat::Flat;
 use crate::ir::{
-    Argument, Binary, Block, Call, Function, Input, Op, Operand, Read, Statement, Type, Unary,
-    Value,
+    Argument, Block, Call, Function, Input, Op, Operand, Read, Statement, Type, Value,
 };
 use crate::signature::Parameter;
-
-/// What a value changes with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Along {
-    pub score: bool,
-    pub batch: bool,
-    pub head: bool,
-    pub query: bool,
-    pub key: bool,
-}
-
-impl Along {
-    fn and(self, other: Along) -> Along {
-        Along {
-            score: self.score || other.score,
-            batch: self.batch || other.batch,
-            head: self.head || other.head,
-            query: self.query || other.query,
-            key: self.key || other.key,
-        }
-    }
-
-    fn of_input(input: Input) -> Along {
-        let none = Along::default();
-        match input {
-            Input::Subject => Along { score: true, ..none },
-            Input::Field("batch") => Along { batch: true, ..none },
-            Input::Field("head") => Along { head: true, ..none },
-            Input::Field("query") => Along { query: true, ..none },
-            Input::Field("key") => Along { key: true, ..none },
-            // The rest of a row is as good as the element.
-            Input::Feature(_) => Along { score: true, ..none },
-            Input::Field(_) | Input::Parameter(_) | Input::Site(_) => none,
-        }
-    }
-
-    /// What an operation sees besides its operands: nobody knows what a callee does with a position.
-    fn of_operation(op: &Op) -> Along {
-        let position = matches!(op, Op::Call(Call { arguments, .. })
-            if arguments.contains(&Argument::Position));
-        Along { score: false, batch: position, head: position, query: position, key: position }
-    }
-}
 
 /// A learned parameter and an index of it.
 pub struct Site {
@@ -265,118 +221,6 @@ impl Known {
     }
 }
 
-/// A function's steps without blocks.
-struct Flat {
-    statements: Vec<Statement>,
-    types: Vec<Type>,
-    names: Vec<Option<String>>,
-    /// Every read and whether it happens, as far as position and parameters say.
-    reads: Vec<(Operand, Read)>,
-}
-
-impl Flat {
-    fn of(function: &Function) -> Flat {
-        let along = along(function);
-        let mut builder = Builder::following(function);
-        let mut reads = Vec::new();
-        join(&function.body, Operand::Bool(true), &along, &mut builder, &mut reads);
-        let (statements, types, names) = builder.into_parts();
-        Flat { statements, types, names, reads }
-    }
-
-    /// What computes these values.
-    fn function(&self, function: &Function, results: Vec<Operand>) -> Function {
-        Function {
-            types: self.types.clone(),
-            names: self.names.clone(),
-            callees: function.callees.clone(),
-            inputs: function.inputs.clone(),
-            body: Block::new(self.statements.clone(), results),
-        }
-    }
-}
-
-fn join(
-    block: &Block,
-    guard: Operand,
-    along: &HashMap<Value, Along>,
-    builder: &mut Builder,
-    reads: &mut Vec<(Operand, Read)>,
-) {
-    for statement in &block.statements {
-        match statement {
-            Statement::Let { op, .. } => {
-                builder.copy(std::slice::from_ref(statement));
-                if let Op::Read(read) = op {
-                    reads.push((guard, *read));
-                }
-            }
-            Statement::If { values, condition, then, otherwise } => {
-                let (yes, no) = if of_operand(along, *condition).score {
-                    (guard, guard)
-                } else {
-                    let opposite = builder.unary(Unary::Not, *condition);
-                    (
-                        builder.binary(Binary::And, guard, *condition),
-                        builder.binary(Binary::And, guard, opposite),
-                    )
-                };
-                join(then, yes, along, builder, reads);
-                join(otherwise, no, along, builder, reads);
-                for (column, &value) in values.iter().enumerate() {
-                    let (a, b) = (then.results[column], otherwise.results[column]);
-                    let op = Op::Select(*condition, a, b);
-                    builder.copy(&[Statement::Let { value, op }]);
-                }
-            }
-        }
-    }
-}
-
-/// What every value changes with.
-fn along(function: &Function) -> HashMap<Value, Along> {
-    let mut along: HashMap<Value, Along> =
-        function.inputs.iter().map(|&(input, value)| (value, Along::of_input(input))).collect();
-    collect(&function.body, &mut along);
-    along
-}
-
-fn collect(block: &Block, along: &mut HashMap<Value, Along>) {
-    for statement in &block.statements {
-        match statement {
-            Statement::Let { value, op } => {
-                let operands = op.operands();
-                let all = operands.iter().map(|&operand| of_operand(along, operand));
-                let all = all.fold(Along::of_operation(op), Along::and);
-                along.insert(*value, all);
-            }
-            Statement::If { values, condition, then, otherwise } => {
-                collect(then, along);
-                collect(otherwise, along);
-                let chosen = of_operand(along, *condition);
-                for (column, &value) in values.iter().enumerate() {
-                    let results = [then.results[column], otherwise.results[column]];
-                    let all = results.map(|result| of_operand(along, result));
-                    along.insert(value, all.into_iter().fold(chosen, Along::and));
-                }
-            }
-        }
-    }
-}
-
-fn of_operand(along: &HashMap<Value, Along>, operand: Operand) -> Along {
-    match operand {
-        Operand::Value(value) => along.get(&value).copied().unwrap_or_default(),
-        _ => Along::default(),
-    }
-}
-
-/// Whether a value, made by a function, changes with the score.
-pub fn changes_with_score(function: &Function) -> impl Fn(Value) -> bool {
-    let along = along(function);
-    move |value| of_operand(&along, Operand::Value(value)).score
-}
-
 #[cfg(test)]
 mod tests {
     use syn::{ItemFn, parse_quote};
@@ -386,6 +230,7 @@ mod tests {
     use crate::differentiate::differentiate;
     use crate::emit::host_text;
     use crate::errors::Errors;
+    use crate::ir::Binary;
     use crate::kind::Kind;
     use crate::signature::Signature;
 

@@ -8,3 +8,4 @@ pub mod regret;
 pub mod run;
 pub mod show;
 pub mod verify;
+pub mod watch;

@@ -13,21 +13,21 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tilewright::table::{self, Answer};
-use tilewright::{DType, Device, Pass, Plan, Problem, VariantClass, open_device};
+use tilewright::{DType, Device, Pass, Plan, Problem, open_device};
 
 use crate::columns::{Columns, Side, micros};
 use crate::commands::explain::use_table;
-use crate::commands::run::{MethodArgs, OF_WORKERS, workers_of};
+use crate::commands::run::MethodArgs;
+use crate::commands::watch::{Watch, remove_parts, share_out};
 use crate::files::write_whole;
 use crate::grid::Task;
 use crate::kernel_cache::keep_kernels;
 use crate::laboratory::DeviceLaboratory;
 use crate::problems::Shard;
-use crate::progress::Progress;
 use crate::search::Finding;
-use crate::session::{Event, Session, forget, journal_of};
+use crate::session::{Session, journal_of};
 use crate::statistics::median;
-use crate::workers::{Worker, run_all, say};
+use crate::workers::{Worker, workers_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -204,20 +204,10 @@ fn draw(args: &RegretArgs, cpu: bool) -> Vec<Task> {
         let dim = dim.next_multiple_of(4).clamp(args.head_dim[0], args.head_dim[1]);
         let groups = evenly(&args.groups, &mut random);
         let heads = 4 << random.random_range(0..=2);
-        let problem = |pass| Problem {
-            pass,
-            dtype: dtypes[tasks.len() / 2 % dtypes.len()],
-            head_dim: dim,
-            value_dim: dim,
-            seq_q: seq,
-            seq_k: seq,
-            batch: (groups / heads).max(1),
-            heads,
-            kv_heads: heads,
-            class: VariantClass::Plain,
-            save_scores: false,
-        };
-        let pair = [problem(Pass::Forward), problem(Pass::Backward)];
+        let dtype = dtypes[tasks.len() / 2 % dtypes.len()];
+        let shape = [(groups / heads).max(1), heads, seq, dim];
+        let pair =
+            [Pass::Forward, Pass::Backward].map(|pass| Problem::self_attention(pass, dtype, shape));
         if pair[1].floor_bytes() <= largest {
             tasks.extend(pair.map(Task::plain));
         }
@@ -237,10 +227,7 @@ fn alone(args: &RegretArgs) -> Result<Vec<Row>> {
     if let Some(shard) = args.shard {
         tasks = shard.of(tasks);
     }
-    let journal = journal_of(&args.output);
-    if args.fresh {
-        forget(&journal)?;
-    }
+    let journal = journal_of(&args.output, args.fresh)?;
     let answer = |problem: &Problem| table::lookup(problem, &device, &client);
     let laboratory = DeviceLaboratory::new(&client)?;
     let session = Session {
@@ -251,23 +238,9 @@ fn alone(args: &RegretArgs) -> Result<Vec<Row>> {
         journal: &journal,
         pinned: &|problem| vec![answer(problem).plan],
     };
-    let progress = Progress::new(tasks.len(), args.quiet || args.events);
-    let (outcome, journal) = session.run(&mut |event| {
-        match event {
-            Event::Begin(problem) => progress.now(problem.to_string()),
-            Event::Note(line) if args.events => say(&json!({ "note": line }))?,
-            Event::Note(line) => progress.say(line),
-            Event::Step(_) => {}
-            Event::Done(finding) => {
-                if args.events {
-                    say(&json!({ "done": finding.problem.to_string() }))?;
-                }
-                progress.advance();
-            }
-        }
-        Ok(())
-    })?;
-    progress.finish();
+    let mut watch = Watch::new(tasks.len(), args.quiet, args.events);
+    let (outcome, journal) = session.run(&mut |event| watch.hear(event))?;
+    watch.finish();
     for (problem, why) in &outcome.skipped {
         eprintln!("{problem}: skipped, {why}");
     }
@@ -312,16 +285,7 @@ fn row(finding: &Finding, answer: &Answer, device: &Device) -> Option<Row> {
 /// One process for each device.
 fn shared_out(args: &RegretArgs) -> Result<Vec<Row>> {
     let workers = workers_of(&args.devices, &args.output, args.method.cache.as_deref());
-    let progress = Progress::new(2 * args.problems, args.quiet);
-    run_all(&workers, &OF_WORKERS, &mut |worker, value| {
-        if let Some(note) = value["note"].as_str() {
-            progress.say(note);
-        } else if let Some(problem) = value["done"].as_str() {
-            progress.now(format!("{}: {problem}", worker.device));
-            progress.advance();
-        }
-    })?;
-    progress.finish();
+    share_out(&workers, 2 * args.problems, args.quiet, &mut |_| {})?;
     #[derive(Deserialize)]
     struct Part {
         problems: Vec<Row>,
@@ -334,10 +298,7 @@ fn shared_out(args: &RegretArgs) -> Result<Vec<Row>> {
             .with_context(|| format!("{} is no outcome", output.display()))?;
         rows.extend(part.problems);
     }
-    for Worker { output, .. } in workers {
-        std::fs::remove_file(&output)
-            .with_context(|| format!("cannot remove {}", output.display()))?;
-    }
+    remove_parts(&workers)?;
     Ok(rows)
 }
 

@@ -3,25 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use cubecl::client::Client;
 use serde_json::json;
 use tilewright::table::{Effort, Fingerprint, Table};
 use tilewright::{Device, open_device};
 
-use crate::columns::{micros, percent};
 use crate::commands::show;
+use crate::commands::watch::{Watch, remove_parts, share_out};
 use crate::grid::Task;
 use crate::kernel_cache::keep_kernels;
 use crate::laboratory::DeviceLaboratory;
 use crate::merge::merged;
 use crate::method::{Budget, Method, duration};
 use crate::problems::{ProblemArgs, Shard};
-use crate::progress::Progress;
-use crate::search::{Finding, Step};
-use crate::session::{Event, Outcome, Session, forget, journal_of, tabulate};
-use crate::workers::{Worker, run_all, say};
+use crate::search::Finding;
+use crate::session::{Outcome, Session, journal_of, tabulate};
+use crate::workers::{say, workers_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -253,10 +252,7 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
 
 /// Measures what is missing and keeps the file up to date.
 fn measure(args: &RunArgs, client: &Client, tasks: &[Task], table: &mut Table) -> Result<Outcome> {
-    let journal = journal_of(&args.output);
-    if args.fresh {
-        forget(&journal)?;
-    }
+    let journal = journal_of(&args.output, args.fresh)?;
     let laboratory = DeviceLaboratory::new(client)?;
     let session = Session {
         laboratory: &laboratory,
@@ -266,58 +262,10 @@ fn measure(args: &RunArgs, client: &Client, tasks: &[Task], table: &mut Table) -
         journal: &journal,
         pinned: &|_| Vec::new(),
     };
-    let progress = Progress::new(tasks.len(), args.quiet || args.events);
-    let tell = |line: String| match args.events {
-        true => say(&json!({ "note": line })),
-        false => {
-            progress.say(line);
-            Ok(())
-        }
-    };
-    let mut current = String::new();
-    let outcome = tabulate(&session, table, &args.output, &mut |event| {
-        match event {
-            Event::Begin(problem) => current = problem.to_string(),
-            Event::Step(step) => progress.now(format!("{current}: {}", in_words(step))),
-            Event::Note(line) => tell(line)?,
-            Event::Done(finding) => {
-                tell(describe(finding))?;
-                if args.events {
-                    say(&json!({ "done": finding.problem.to_string() }))?;
-                }
-                progress.advance();
-            }
-        }
-        Ok(())
-    })?;
-    progress.finish();
+    let mut watch = Watch::new(tasks.len(), args.quiet, args.events);
+    let outcome = tabulate(&session, table, &args.output, &mut |event| watch.hear(event))?;
+    watch.finish();
     Ok(outcome)
-}
-
-fn in_words(step: Step) -> String {
-    match step {
-        Step::Look(nth, most) => format!("plan {nth} of {most} at most"),
-        Step::Heat(plans) => format!("{plans} plans race"),
-        Step::RunOff(plans) => format!("run-off of {plans} plans"),
-        Step::Judge(plan) => format!("comparing {plan} with the oracle"),
-    }
-}
-
-fn describe(finding: &Finding) -> String {
-    let Finding { problem, entry, refused, .. } = finding;
-    let mut line = match entry {
-        None => format!("{problem}: no plan works"),
-        Some(entry) => format!(
-            "{problem}: {} {} us, {} of the roofline",
-            entry.plan,
-            micros(entry.nanoseconds),
-            percent(entry.roofline_fraction)
-        ),
-    };
-    for refused in refused {
-        line += &format!("\n    {} is out: {}", refused.plan, refused.why);
-    }
-    line
 }
 
 fn new_table(device: Fingerprint, effort: Effort) -> Table {
@@ -360,20 +308,13 @@ fn to_be_added_to(path: &Path, device: &Fingerprint, effort: Effort) -> Result<T
 fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
     let cpu = args.devices.iter().all(|device| device == "cpu");
     let workers = workers_of(&args.devices, &args.output, args.method.cache.as_deref());
-    let progress = Progress::new(args.problems.tasks(cpu)?.len(), args.quiet);
+    let problems = args.problems.tasks(cpu)?.len();
     let mut report = RunReport::default();
-    run_all(&workers, &OF_WORKERS, &mut |worker, mut value| {
-        let device = &worker.device;
-        if let Some(note) = value["note"].as_str() {
-            progress.say(note);
-        } else if let Some(problem) = value["done"].as_str() {
-            progress.now(format!("{device}: {problem}"));
-            progress.advance();
-        } else if let Ok(part) = serde_json::from_value(value["report"].take()) {
+    share_out(&workers, problems, args.quiet, &mut |mut value| {
+        if let Ok(part) = serde_json::from_value(value["report"].take()) {
             report.add(part);
         }
     })?;
-    progress.finish();
     let tables: Result<Vec<Table>, _> = workers.iter().map(|w| Table::load(&w.output)).collect();
     let mut table = merged(tables?)?;
     table.command = command_line();
@@ -381,41 +322,7 @@ fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
     table.save(&args.output)?;
     // Workers whose time ran out go on with their parts.
     if !report.out_of_time {
-        for Worker { output, .. } in workers {
-            std::fs::remove_file(&output)
-                .with_context(|| format!("cannot remove {}", output.display()))?;
-        }
+        remove_parts(&workers)?;
     }
     Ok((table, report))
-}
-
-/// Options that workers get anew.
-pub const OF_WORKERS: [&str; 5] = ["--devices", "--output", "-o", "--cache", "--require"];
-
-/// The parts of a run, one for each device.
-pub fn workers_of(devices: &[String], output: &Path, cache: Option<&Path>) -> Vec<Worker> {
-    let parts = devices.len();
-    let worker = |(i, device): (usize, &String)| {
-        let name = format!("part{}of{parts}", i + 1);
-        let mut path = output.as_os_str().to_owned();
-        path.push(format!(".{name}"));
-        let output = PathBuf::from(path);
-        let mut arguments = vec!["--device".to_owned(), device_name(device)];
-        arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
-        arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
-        if let Some(cache) = cache {
-            let cache = cache.join(name).to_string_lossy().into_owned();
-            arguments.extend(["--cache".to_owned(), cache]);
-        }
-        Worker { device: device_name(device), arguments, output }
-    };
-    devices.iter().enumerate().map(worker).collect()
-}
-
-/// `cuda:1` for `1`.
-fn device_name(device: &str) -> String {
-    match device.parse::<usize>() {
-        Ok(number) => format!("cuda:{number}"),
-        Err(_) => device.to_owned(),
-    }
 }

@@ -9,15 +9,15 @@ use std::time::Duration;
 use anyhow::bail;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tilewright::Pass;
 use tilewright::table::{Effort, Fingerprint, Table};
+use tilewright::{Device, Pass};
 use tilewright_autotune::grid::Task;
 use tilewright_autotune::journal::{Header, Journal};
 use tilewright_autotune::laboratory::Laboratory as _;
 use tilewright_autotune::method::{Budget, Method};
 use tilewright_autotune::session::{Event, Session, journal_of, tabulate};
 
-use crate::simulated::{SimulatedLaboratory, Simulation, h200, problem};
+use crate::simulated::{SimulatedLaboratory, Simulation, problem};
 
 /// Tells a test process that it is the child of another, and where to write.
 const CHILD: &str = "AUTOTUNE_TEST_TABLE";
@@ -46,7 +46,7 @@ fn run(
         tasks: &tasks,
         method: Method::of(Effort::Normal, 0),
         budget: Budget::new(None),
-        journal: &journal_of(output),
+        journal: &journal_of(output, false)?,
         pinned: &|_| Vec::new(),
     };
     let mut table = empty_table(&laboratory);
@@ -88,7 +88,7 @@ fn a_run_that_is_cut_off_at_any_step_finds_what_a_whole_one_finds() {
     assert!(runs > 5, "{runs}");
     assert_eq!(table, whole);
     assert_eq!(Table::load(&output).unwrap(), whole);
-    assert!(!journal_of(&output).exists(), "a complete run leaves no journal");
+    assert!(!journal_of(&output, false).unwrap().exists(), "a complete run leaves no journal");
 }
 
 /// The measurements that a journal holds, as lines without the header.
@@ -111,7 +111,7 @@ fn kill_9_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let whole = run(&folder.path().join("whole.json"), quiet(), &mut || false).unwrap();
     let output = folder.path().join("table.json");
-    let journal = journal_of(&output);
+    let journal = journal_of(&output, false).unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(20);
     let child = || {
         Command::new(std::env::current_exe().unwrap())
@@ -163,7 +163,7 @@ fn kill_9_loses_nothing() {
 }
 
 fn header(effort: Effort) -> Header {
-    Header::new(Fingerprint::new("a simulated device", &h200()), effort, 0)
+    Header::new(Fingerprint::new("a simulated device", &Device::H200), effort, 0)
 }
 
 #[test]
@@ -178,14 +178,14 @@ fn a_foreign_journal_is_refused() {
     let error = refused(&header(Effort::Full));
     assert!(error.contains("effort normal") && error.contains("this one has full"), "{error}");
     assert!(error.contains("a.journal") && error.contains("--fresh"), "{error}");
-    let elsewhere = Fingerprint::new("another device", &h200());
+    let elsewhere = Fingerprint::new("another device", &Device::H200);
     let error = refused(&Header::new(elsewhere, Effort::Normal, 0));
     assert!(error.contains("device a simulated device"), "{error}");
     let kernels = Header { kernels: "other".to_owned(), ..header(Effort::Normal) };
     assert!(refused(&kernels).contains("kernels"));
     let other_driver = Fingerprint {
         driver: "1.2.3".to_owned(),
-        ..Fingerprint::new("a simulated device", &h200())
+        ..Fingerprint::new("a simulated device", &Device::H200)
     };
     assert!(refused(&Header::new(other_driver, Effort::Normal, 0)).contains("driver"));
     Journal::open(&path, &header(Effort::Normal)).unwrap();

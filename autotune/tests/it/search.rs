@@ -3,30 +3,30 @@
 use std::path::Path;
 
 use tilewright::table::{Effort, Fingerprint, RUNNERS_UP, TIE, Table};
-use tilewright::{Pass, Plan, Problem};
+use tilewright::{Device, Pass, Plan, Problem};
 use tilewright_autotune::method::{Budget, Method};
 use tilewright_autotune::search::{Finding, Wishes, search};
 use tilewright_autotune::space::{family, feasible};
 
-use crate::simulated::{SimulatedStand, Simulation, h200, problem, true_time};
+use crate::simulated::{SimulatedStand, Simulation, problem, true_time};
 
 fn find(problem: &Problem, simulation: Simulation, effort: Effort, seed: u64) -> Finding {
     let mut stand = SimulatedStand::new(*problem, simulation, seed);
     let method = Method::of(effort, seed);
     let wishes = Wishes::default();
     let budget = Budget::new(None);
-    search(problem, &h200(), &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap()
+    search(problem, &Device::H200, &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap()
 }
 
 fn best(problem: &Problem) -> (Plan, f64) {
-    let (plans, _) = feasible(problem, &h200());
+    let (plans, _) = feasible(problem, &Device::H200);
     let times = plans.into_iter().map(|plan| (plan, true_time(problem, &plan)));
     times.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap()
 }
 
 /// What a reader would say of the entry.
 fn assert_sound(finding: &Finding) {
-    let device = Fingerprint::new("a simulated device", &h200());
+    let device = Fingerprint::new("a simulated device", &Device::H200);
     let mut table = Table::new(device, "2026-11-27".to_owned(), Effort::Full, String::new());
     table.insert(finding.entry.clone().unwrap());
     table.check(Path::new("simulated")).unwrap();
@@ -46,10 +46,10 @@ fn the_fastest_plan_is_found_in_spite_of_noise() {
             let [low, high] = entry.interval;
             assert!(low <= entry.nanoseconds && entry.nanoseconds <= high, "{entry:?}");
             assert!(entry.runners_up.len() <= RUNNERS_UP && !entry.runners_up.is_empty());
-            let rule = true_time(&problem, &Plan::rule(&problem, &h200()));
+            let rule = true_time(&problem, &Plan::rule(&problem, &Device::H200));
             let speedup = entry.speedup_over_rule().unwrap();
             assert!((speedup / (rule / chosen) - 1.0).abs() < 0.04, "{speedup} {rule} {chosen}");
-            let (feasible, pruned) = feasible(&problem, &h200());
+            let (feasible, pruned) = feasible(&problem, &Device::H200);
             assert_eq!((entry.tried, entry.pruned), (feasible.len(), pruned.total()));
         }
     }
@@ -81,7 +81,7 @@ fn two_runs_agree() {
 #[test]
 fn what_is_wrong_or_broken_is_reported_and_never_named() {
     let problem = problem(Pass::Forward, 42, 8);
-    let (plans, _) = feasible(&problem, &h200());
+    let (plans, _) = feasible(&problem, &Device::H200);
     let mut by_time = plans;
     by_time.sort_by(|a, b| true_time(&problem, a).total_cmp(&true_time(&problem, b)));
     let simulation = Simulation {
@@ -118,7 +118,8 @@ fn effort_decides_how_many_plans_are_tried() {
         let mut stand = SimulatedStand::new(problem, Simulation::default(), 0);
         let (wishes, budget) = (Wishes::default(), Budget::new(None));
         let found =
-            search(&problem, &h200(), &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap();
+            search(&problem, &Device::H200, &mut stand, &wishes, &method, &budget, &mut |_| {})
+                .unwrap();
         (found.entry.unwrap().tried, found.pruned)
     };
     let quick = Method::of(Effort::Quick, 0);
@@ -142,7 +143,8 @@ fn a_hopeless_family_is_left_out_by_a_test() {
     let mut stand = SimulatedStand::new(problem, Simulation::default(), 0);
     let (wishes, budget) = (Wishes::default(), Budget::new(None));
     let finding =
-        search(&problem, &h200(), &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap();
+        search(&problem, &Device::H200, &mut stand, &wishes, &method, &budget, &mut |_| {})
+            .unwrap();
     let left_out: Vec<&str> =
         finding.pruned.reasons().map(|(reason, _)| reason).filter(|r| r.contains("1.2")).collect();
     assert!(left_out.iter().any(|reason| reason.contains("/simt")), "{left_out:?}");
@@ -159,10 +161,11 @@ fn a_budget_without_time_still_gives_an_answer() {
     let method = Method::of(Effort::Full, 0);
     let (wishes, budget) = (Wishes::default(), Budget::new(Some(std::time::Duration::ZERO)));
     let finding =
-        search(&problem, &h200(), &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap();
+        search(&problem, &Device::H200, &mut stand, &wishes, &method, &budget, &mut |_| {})
+            .unwrap();
     assert_sound(&finding);
     let entry = finding.entry.unwrap();
-    assert_eq!(entry.plan, Plan::rule(&problem, &h200()));
+    assert_eq!(entry.plan, Plan::rule(&problem, &Device::H200));
     let reasons: Vec<&str> = finding.pruned.reasons().map(|(reason, _)| reason).collect();
     assert!(reasons.contains(&"no time left in the budget"), "{reasons:?}");
 }
@@ -170,7 +173,7 @@ fn a_budget_without_time_still_gives_an_answer() {
 #[test]
 fn pinned_plans_are_raced_to_the_end() {
     let problem = problem(Pass::Forward, 64, 8);
-    let (mut plans, _) = feasible(&problem, &h200());
+    let (mut plans, _) = feasible(&problem, &Device::H200);
     plans.sort_by(|a, b| true_time(&problem, a).total_cmp(&true_time(&problem, b)));
     let slowest = *plans.last().unwrap();
     let method = Method::of(Effort::Normal, 0);
@@ -178,7 +181,8 @@ fn pinned_plans_are_raced_to_the_end() {
     let wishes = Wishes { pinned: vec![slowest], hints: Vec::new() };
     let budget = Budget::new(None);
     let finding =
-        search(&problem, &h200(), &mut stand, &wishes, &method, &budget, &mut |_| {}).unwrap();
+        search(&problem, &Device::H200, &mut stand, &wishes, &method, &budget, &mut |_| {})
+            .unwrap();
     assert!(finding.timed.iter().any(|timed| timed.plan == slowest));
     assert!(stand.taken[&slowest] >= method.run_off, "{}", stand.taken[&slowest]);
 }

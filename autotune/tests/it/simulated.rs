@@ -7,37 +7,14 @@ use anyhow::Result;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tilewright::table::Fingerprint;
-use tilewright::{DType, Device, DeviceKind, Lowering, Pass, Plan, Problem, VariantClass};
+use tilewright::{DType, Device, Lowering, Pass, Plan, Problem};
 use tilewright_autotune::grid::Task;
 use tilewright_autotune::laboratory::Laboratory;
 use tilewright_autotune::stand::{Fault, Stand};
 
-pub fn h200() -> Device {
-    Device {
-        kind: DeviceKind::Gpu,
-        units: 1024,
-        plane: 32,
-        shared_memory: 232_448,
-        lanes: 4,
-        multiprocessors: 132,
-        tensor_cores: true,
-    }
-}
-
+/// A problem of PatchTST.
 pub fn problem(pass: Pass, seq: usize, dim: usize) -> Problem {
-    Problem {
-        pass,
-        dtype: DType::Bf16,
-        head_dim: dim,
-        value_dim: dim,
-        seq_q: seq,
-        seq_k: seq,
-        batch: 896,
-        heads: 16,
-        kv_heads: 16,
-        class: VariantClass::Plain,
-        save_scores: false,
-    }
+    Problem::self_attention(pass, DType::Bf16, [896, 16, seq, dim])
 }
 
 /// What a simulated device is like.
@@ -120,7 +97,7 @@ pub struct SimulatedLaboratory {
 
 impl SimulatedLaboratory {
     pub fn new(simulation: Simulation) -> Self {
-        Self { fingerprint: Fingerprint::new("a simulated device", &h200()), simulation }
+        Self { fingerprint: Fingerprint::new("a simulated device", &Device::H200), simulation }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Tables merged and compared, and what is said of them.
 
 use tilewright::table::{Effort, Entry, Fingerprint, Table, Timed};
-use tilewright::{Pass, Plan, Problem};
+use tilewright::{Device, Pass, Plan, Problem};
 use tilewright_autotune::compare::{Comparison, Verdict};
 use tilewright_autotune::merge::merged;
 use tilewright_autotune::occupancy::Occupancy;
 
-use crate::simulated::{h200, problem};
+use crate::simulated::problem;
 
 fn entry(problem: Problem, plan: Plan, beside: Option<(Plan, f64)>) -> Entry {
     Entry {
@@ -26,14 +26,14 @@ fn entry(problem: Problem, plan: Plan, beside: Option<(Plan, f64)>) -> Entry {
 }
 
 fn table(date: &str, effort: Effort, entries: impl IntoIterator<Item = Entry>) -> Table {
-    let device = Fingerprint::new("a device", &h200());
+    let device = Fingerprint::new("a device", &Device::H200);
     let mut table = Table::new(device, date.to_owned(), effort, "by hand".to_owned());
     entries.into_iter().for_each(|entry| table.insert(entry));
     table
 }
 
 fn plans(problem: &Problem) -> [Plan; 2] {
-    [Plan::rule(problem, &h200()), Plan::general(problem, &h200())]
+    [Plan::rule(problem, &Device::H200), Plan::general(problem, &Device::H200)]
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn occupancy_counts_cubes_and_waves() {
     let asked = problem(Pass::Forward, 42, 8);
     let device = Fingerprint {
         compute_capability: "9.0".to_owned(),
-        ..Fingerprint::new("a device", &h200())
+        ..Fingerprint::new("a device", &Device::H200)
     };
-    let plan = Plan::rule(&asked, &h200());
+    let plan = Plan::rule(&asked, &Device::H200);
     let filled = Occupancy::of(&plan, &asked, &device);
     assert_eq!(filled.cubes, 896 * 16 / plan.heads);
     assert_eq!(filled.units, plan.team * plan.teams);

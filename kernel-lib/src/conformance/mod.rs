@@ -25,6 +25,7 @@ mod report;
 mod selection;
 mod special;
 mod tables;
+mod tensor_cores;
 pub(crate) mod tensors;
 pub(crate) mod tolerance;
 

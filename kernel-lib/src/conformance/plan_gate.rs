@@ -174,22 +174,11 @@ fn ragged(problem: &Problem) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DType, VariantClass};
+    use crate::DType;
 
     fn problem(seq_q: usize, seq_k: usize, heads: usize, dim: usize) -> Problem {
-        Problem {
-            pass: Pass::Forward,
-            dtype: DType::F32,
-            head_dim: dim,
-            value_dim: dim,
-            seq_q,
-            seq_k,
-            batch: 896,
-            heads,
-            kv_heads: heads,
-            class: VariantClass::Plain,
-            save_scores: false,
-        }
+        let shape = [896, heads, seq_q, dim];
+        Problem { seq_k, ..Problem::self_attention(Pass::Forward, DType::F32, shape) }
     }
 
     #[test]

@@ -11,17 +11,8 @@
 //! use tilewright::{DType, Pass, Plan, Problem};
 //!
 //! let problem = Problem {
-//!     pass: Pass::Forward,
-//!     dtype: DType::Bf16,
-//!     head_dim: 8,
-//!     value_dim: 8,
-//!     seq_q: 42,
-//!     seq_k: 42,
-//!     batch: 896,
-//!     heads: 16,
-//!     kv_heads: 16,
 //!     class: tilewright::VariantClass::Mask,
-//!     save_scores: false,
+//!     ..Problem::self_attention(Pass::Forward, DType::Bf16, [896, 16, 42, 8])
 //! };
 //! let sm = Sm::Sm90;
 //! let plan = Plan::rule(&problem, &sm.device());

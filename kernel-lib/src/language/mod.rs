@@ -3,9 +3,11 @@
 mod any;
 mod call;
 mod compose;
+mod erased;
 mod example;
 mod gradient;
 mod hash;
+mod params;
 mod position;
 mod registry;
 mod rows;
@@ -23,10 +25,9 @@ pub use compose::{
 pub use example::{Example, ExampleSizes, ParamValue};
 pub use gradient::{GradientMismatch, check_gradient};
 pub use hash::combined_hash;
+pub use params::{ParamError, ParamInfo, ParamKind, ParamRange};
 pub use position::{Position, PositionExpand};
-pub use registry::{
-    ParamError, ParamInfo, ParamKind, RegisteredVariant, UnknownVariant, find, registered,
-};
+pub use registry::{RegisteredVariant, UnknownVariant, find, registered};
 pub use rows::{
     AnyRowStage, DeviceRowStage, Element, Pairing, RowInput, RowParams, RowStage, RowTarget,
     learned_of_rows,

@@ -1,82 +1,8 @@
 //! Every annotated function of the program, by name.
 
-use std::fmt;
-
 use super::example::{self, Example, ExampleSizes, ParamValue};
+use super::params::{ParamError, ParamInfo};
 use super::{AnyVariant, Stages};
-
-/// The type of a variant's parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ParamKind {
-    /// `f32`.
-    F32,
-    /// `u32`.
-    U32,
-    /// `i32`.
-    I32,
-    /// `Table`.
-    Table,
-    /// `Table<u32>`.
-    TableU32,
-    /// `Table<i32>`.
-    TableI32,
-}
-
-impl ParamKind {
-    /// Whether it is a table.
-    pub fn is_table(self) -> bool {
-        matches!(self, ParamKind::Table | ParamKind::TableU32 | ParamKind::TableI32)
-    }
-}
-
-impl fmt::Display for ParamKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ParamKind::F32 => "f32",
-            ParamKind::U32 => "u32",
-            ParamKind::I32 => "i32",
-            ParamKind::Table => "Table",
-            ParamKind::TableU32 => "Table<u32>",
-            ParamKind::TableI32 => "Table<i32>",
-        })
-    }
-}
-
-/// One parameter of a variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParamInfo {
-    /// Its name in the function.
-    pub name: &'static str,
-    /// Its type.
-    pub kind: ParamKind,
-    /// Whether it is `#[learned]`.
-    pub learned: bool,
-}
-
-impl ParamInfo {
-    fn check(&self, variant: &'static str, value: f64) -> Result<(), ParamError> {
-        let refuse = |allowed| {
-            Err(ParamError::Value { variant, name: self.name, kind: self.kind, value, allowed })
-        };
-        let (least, most) = match self.kind {
-            ParamKind::F32 if !value.is_finite() => return refuse("a finite number"),
-            ParamKind::F32 => (f64::from(f32::MIN), f64::from(f32::MAX)),
-            ParamKind::U32 => (0.0, f64::from(u32::MAX)),
-            _ => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        };
-        if self.kind != ParamKind::F32 && value.fract() != 0.0 || value.is_nan() {
-            return refuse("a whole number");
-        }
-        if !(least..=most).contains(&value) {
-            return refuse(match self.kind {
-                ParamKind::F32 => "a number within the range of f32",
-                ParamKind::U32 => "between 0 and 4294967295",
-                _ => "between -2147483648 and 2147483647",
-            });
-        }
-        Ok(())
-    }
-}
 
 /// An annotated function, as the registry knows it.
 ///
@@ -108,7 +34,8 @@ impl RegisteredVariant {
     ///
     /// # Errors
     ///
-    /// A parameter is missing, unknown or given twice, or a value is not of its type.
+    /// A parameter is missing, unknown or given twice, or a value is not of its type or not in its
+    /// range.
     pub fn with_params(&self, given: &[(&str, f64)]) -> Result<AnyVariant, ParamError> {
         let variant = self.name;
         for (place, (name, _)) in given.iter().enumerate() {
@@ -242,67 +169,6 @@ fn suggestion(close: &[&str]) -> String {
         [] => "none is registered".to_owned(),
         close => format!("is it one of: {}?", close.join(", ")),
     }
-}
-
-/// Why parameters do not make a variant.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParamError {
-    /// The variant has no such parameter.
-    #[error("`{variant}` has no parameter `{name}`; it is {signature}")]
-    Unknown {
-        /// The variant's name.
-        variant: &'static str,
-        /// The parameter that was given.
-        name: String,
-        /// What the variant takes.
-        signature: String,
-    },
-    /// A parameter has no value.
-    #[error("`{variant}` needs a value for `{name}`; it is {signature}")]
-    Missing {
-        /// The variant's name.
-        variant: &'static str,
-        /// The parameter without a value.
-        name: &'static str,
-        /// What the variant takes.
-        signature: String,
-    },
-    /// A parameter has two values.
-    #[error("`{variant}`: `{name}` is given twice")]
-    Twice {
-        /// The variant's name.
-        variant: &'static str,
-        /// The parameter.
-        name: String,
-    },
-    /// A table, which is no number.
-    #[error(
-        "`{variant}`: `{name}` is a {kind}, which only a program can give: call `{variant}(..)` with a \
-         table there"
-    )]
-    Table {
-        /// The variant's name.
-        variant: &'static str,
-        /// The parameter.
-        name: &'static str,
-        /// Its type.
-        kind: ParamKind,
-    },
-    /// A value is not of the parameter's type.
-    #[error("`{variant}`: `{name}` is {value}, but it is {kind} and must be {allowed}")]
-    Value {
-        /// The variant's name.
-        variant: &'static str,
-        /// The parameter.
-        name: &'static str,
-        /// Its type.
-        kind: ParamKind,
-        /// The value that was given.
-        value: f64,
-        /// What it may be.
-        allowed: &'static str,
-    },
 }
 
 /// The registered names close to `given`, closest first; all of them where none is close.

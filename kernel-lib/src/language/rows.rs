@@ -4,11 +4,12 @@
 // `CubeType` and `cube` write types and functions without docs.
 #![allow(missing_docs)]
 
-use core::fmt::{self, Debug};
+use core::fmt::Debug;
 use std::sync::Arc;
 
 use cubecl::prelude::*;
 
+use super::erased::erased;
 use super::{LaunchTarget, LearnedParam, Position, TableParam, TableRead};
 use crate::Strided;
 use crate::algorithms::launch::Call;
@@ -147,30 +148,29 @@ pub type RowParams<S> =
     <<<S as RowStage>::Device as DeviceRowStage>::Params as LaunchArg>::RuntimeArg;
 
 /// A function of the elements of rows, as its annotation makes it. In every [`Position`] the token
-/// is the query and the dimension the key.
+/// is the query and the dimension the key. In arrays of four stand the element, its partner, and the
+/// means of its row and of its squares; a partner or mean that the function does not ask for may be
+/// anything.
 pub trait RowStage: Clone + Debug + Send + Sync + 'static {
     /// The generated device code.
     type Device: DeviceRowStage;
 
     /// Whose rows it changes.
-    const TARGET: RowTarget;
+    fn target(&self) -> RowTarget;
+
+    /// Which partner an element has.
+    fn pairing(&self) -> Pairing {
+        Self::Device::PAIRING
+    }
 
     /// The parameters in the form a kernel launch takes.
     fn launch_params(&self, target: LaunchTarget<'_>) -> RowParams<Self>;
 
     /// The new element.
-    fn value(&self, element: f64, pair: f64, mean: f64, mean_square: f64, at: &Position) -> f64;
+    fn value(&self, row: [f64; 4], at: &Position) -> f64;
 
     /// Its derivative with respect to one of what it is made of.
-    fn slope(
-        &self,
-        element: f64,
-        pair: f64,
-        mean: f64,
-        mean_square: f64,
-        at: &Position,
-        of: RowInput,
-    ) -> f64;
+    fn slope(&self, row: [f64; 4], at: &Position, of: RowInput) -> f64;
 
     /// See [`Variant::tables`](super::Variant::tables).
     fn tables(&self) -> Vec<TableParam<'_>> {
@@ -196,15 +196,7 @@ pub trait RowStage: Clone + Debug + Send + Sync + 'static {
     }
 
     /// The derivative of the new element with respect to what a site reads.
-    fn learned_grad(
-        &self,
-        _element: f64,
-        _pair: f64,
-        _mean: f64,
-        _mean_square: f64,
-        _at: &Position,
-        _site: usize,
-    ) -> f64 {
+    fn learned_grad(&self, _row: [f64; 4], _at: &Position, _site: usize) -> f64 {
         0.0
     }
 
@@ -225,189 +217,37 @@ pub fn learned_of_rows(stage: &impl RowStage) -> Vec<LearnedParam> {
 #[derive(Clone)]
 pub struct AnyRowStage(Arc<dyn ErasedRowStage>);
 
-trait ErasedRowStage: Send + Sync {
-    fn target(&self) -> RowTarget;
-    fn pairing(&self) -> Pairing;
-    fn value(&self, row: [f64; 4], at: &Position) -> f64;
-    fn slope(&self, row: [f64; 4], at: &Position, of: RowInput) -> f64;
-    fn tables(&self) -> Vec<TableParam<'_>>;
-    fn reads_by(&self) -> String;
-    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead));
-    fn learned(&self) -> Vec<LearnedParam>;
-    fn learned_index(&self, at: &Position, site: usize) -> usize;
-    fn learned_grad(&self, row: [f64; 4], at: &Position, site: usize) -> f64;
-    fn describe(&self) -> String;
-    fn source_hash(&self) -> u64;
-    fn launch_values(&self, call: &Call<'_>, tensors: &[Tensors<'_>]);
-    fn launch_gradients(&self, call: &Call<'_>, tensors: &[Tensors<'_>]);
-    fn launch_learned(&self, call: &Call<'_>, tensors: &[Tensors<'_>], gradients: &[Strided]);
-}
-
-impl<S: RowStage> ErasedRowStage for S {
-    fn target(&self) -> RowTarget {
-        S::TARGET
-    }
-
-    fn pairing(&self) -> Pairing {
-        S::Device::PAIRING
-    }
-
-    fn value(&self, [element, pair, mean, mean_square]: [f64; 4], at: &Position) -> f64 {
-        RowStage::value(self, element, pair, mean, mean_square, at)
-    }
-
-    fn slope(
-        &self,
-        [element, pair, mean, mean_square]: [f64; 4],
-        at: &Position,
-        of: RowInput,
-    ) -> f64 {
-        RowStage::slope(self, element, pair, mean, mean_square, at, of)
-    }
-
-    fn tables(&self) -> Vec<TableParam<'_>> {
-        RowStage::tables(self)
-    }
-
-    fn reads_by(&self) -> String {
-        RowStage::reads_by(self)
-    }
-
-    fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
-        RowStage::reads(self, at, visit);
-    }
-
-    fn learned(&self) -> Vec<LearnedParam> {
-        RowStage::learned(self)
-    }
-
-    fn learned_index(&self, at: &Position, site: usize) -> usize {
-        RowStage::learned_index(self, at, site)
-    }
-
-    fn learned_grad(
-        &self,
-        [element, pair, mean, mean_square]: [f64; 4],
-        at: &Position,
-        site: usize,
-    ) -> f64 {
-        RowStage::learned_grad(self, element, pair, mean, mean_square, at, site)
-    }
-
-    fn describe(&self) -> String {
-        RowStage::describe(self)
-    }
-
-    fn source_hash(&self) -> u64 {
-        RowStage::source_hash(self)
-    }
-
-    fn launch_values(&self, call: &Call<'_>, tensors: &[Tensors<'_>]) {
-        launch::values(self, call, tensors);
-    }
-
-    fn launch_gradients(&self, call: &Call<'_>, tensors: &[Tensors<'_>]) {
-        launch::gradients(self, call, tensors);
-    }
-
-    fn launch_learned(&self, call: &Call<'_>, tensors: &[Tensors<'_>], gradients: &[Strided]) {
-        launch::learned(self, call, tensors, gradients);
-    }
-}
-
-/// In arrays of four stand the element, its partner, and the means of its row and of its squares;
-/// a partner or mean that the function does not ask for may be anything.
 impl AnyRowStage {
     /// Forgets the type of a stage.
     pub fn new<S: RowStage>(stage: S) -> Self {
         Self(Arc::new(stage))
     }
 
-    /// Whose rows it changes.
-    pub fn target(&self) -> RowTarget {
-        self.0.target()
-    }
-
     /// Whether it changes the output.
     pub fn is_of_output(&self) -> bool {
         self.target() == RowTarget::Output
     }
-
-    /// See [`RowStage::source_hash`].
-    pub fn source_hash(&self) -> u64 {
-        self.0.source_hash()
-    }
-
-    /// Which partner an element has.
-    pub fn pairing(&self) -> Pairing {
-        self.0.pairing()
-    }
-
-    /// See [`RowStage::value`].
-    pub fn value(&self, row: [f64; 4], at: &Position) -> f64 {
-        self.0.value(row, at)
-    }
-
-    /// See [`RowStage::slope`].
-    pub fn slope(&self, row: [f64; 4], at: &Position, of: RowInput) -> f64 {
-        self.0.slope(row, at, of)
-    }
-
-    /// See [`RowStage::tables`].
-    pub fn tables(&self) -> Vec<TableParam<'_>> {
-        self.0.tables()
-    }
-
-    /// See [`RowStage::reads_by`].
-    pub fn reads_by(&self) -> String {
-        self.0.reads_by()
-    }
-
-    /// See [`RowStage::reads`].
-    pub fn reads(&self, at: &Position, visit: &mut dyn FnMut(TableRead)) {
-        self.0.reads(at, visit);
-    }
-
-    /// See [`RowStage::learned`].
-    pub fn learned(&self) -> Vec<LearnedParam> {
-        self.0.learned()
-    }
-
-    /// See [`RowStage::learned_index`].
-    pub fn learned_index(&self, at: &Position, site: usize) -> usize {
-        self.0.learned_index(at, site)
-    }
-
-    /// See [`RowStage::learned_grad`].
-    pub fn learned_grad(&self, row: [f64; 4], at: &Position, site: usize) -> f64 {
-        self.0.learned_grad(row, at, site)
-    }
-
-    /// See [`RowStage::describe`].
-    pub fn describe(&self) -> String {
-        self.0.describe()
-    }
-
-    pub(crate) fn launch_values(&self, call: &Call<'_>, tensors: &[Tensors<'_>]) {
-        self.0.launch_values(call, tensors);
-    }
-
-    pub(crate) fn launch_gradients(&self, call: &Call<'_>, tensors: &[Tensors<'_>]) {
-        self.0.launch_gradients(call, tensors);
-    }
-
-    pub(crate) fn launch_learned(
-        &self,
-        call: &Call<'_>,
-        tensors: &[Tensors<'_>],
-        gradients: &[Strided],
-    ) {
-        self.0.launch_learned(call, tensors, gradients);
-    }
 }
 
-impl Debug for AnyRowStage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.describe())
+erased! {
+    AnyRowStage holds ErasedRowStage of RowStage {
+        fn target() -> RowTarget;
+        fn pairing() -> Pairing;
+        fn value(row: [f64; 4], at: &Position) -> f64;
+        fn slope(row: [f64; 4], at: &Position, of: RowInput) -> f64;
+        fn tables() -> Vec<TableParam<'_>>;
+        fn reads_by() -> String;
+        fn reads(at: &Position, visit: &mut dyn FnMut(TableRead));
+        fn learned() -> Vec<LearnedParam>;
+        fn learned_index(at: &Position, site: usize) -> usize;
+        fn learned_grad(row: [f64; 4], at: &Position, site: usize) -> f64;
+        fn describe() -> String;
+        fn source_hash() -> u64;
+    }
+    launched {
+        fn launch_values(call: &Call<'_>, tensors: &[Tensors<'_>]) = launch::values;
+        fn launch_gradients(call: &Call<'_>, tensors: &[Tensors<'_>]) = launch::gradients;
+        fn launch_learned(call: &Call<'_>, tensors: &[Tensors<'_>], gradients: &[Strided])
+            = launch::learned;
     }
 }

@@ -5,8 +5,8 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::{
-    And, AnyRowStage, HeadsError, LearnedParam, LearnedStage, Not, Or, Position, TableParam,
-    TableRead,
+    And, AnyRowStage, HeadsError, LearnedParam, LearnedStage, Not, Or, ParamError, Position,
+    TableParam, TableRead,
 };
 use crate::algorithms::launch::Target;
 #[cfg(feature = "cuda")]
@@ -266,6 +266,30 @@ pub trait Variant: Clone + Debug + Send + Sync + 'static {
     ///
     /// A part of a per-head choice is for heads that there are not, for none, or for another's.
     fn check_heads(&self, _heads: usize) -> Result<(), HeadsError> {
+        Ok(())
+    }
+
+    /// Whether the parameters have values that the variant can be computed with: no number is NaN,
+    /// none infinite, and each within its `#[range(..)]`.
+    ///
+    /// ```
+    /// use tilewright::prelude::*;
+    ///
+    /// assert!(dropout(0.1, 7).check_params().is_ok());
+    /// let error = causal().and(dropout(1.0, 7)).check_params().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "`dropout`: `p` is 1, but must be a number, at least 0 and less than 1"
+    /// );
+    /// ```
+    ///
+    /// Every call does this first. Of a learned number on a device, and of tables, nothing is
+    /// checked: NaN in them is NaN in the result.
+    ///
+    /// # Errors
+    ///
+    /// The first parameter of which it does not hold.
+    fn check_params(&self) -> Result<(), ParamError> {
         Ok(())
     }
 

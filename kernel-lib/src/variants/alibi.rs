@@ -20,7 +20,7 @@ use crate::language::Position;
 /// assert_eq!(alibi(8).score(1.0, &at), 1.0 - 2.0 * 0.5);
 /// ```
 #[score_mod(example(8), example(1))]
-pub fn alibi(score: f32, at: Position, heads: u32) -> f32 {
+pub fn alibi(score: f32, at: Position, #[range(1..)] heads: u32) -> f32 {
     let slope = (-8.0 * (at.head + 1) as f32 / heads as f32).exp2();
     score - slope * at.query.abs_diff(at.key) as f32
 }

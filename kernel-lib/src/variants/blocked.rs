@@ -21,6 +21,6 @@ use crate::language::Position;
 /// assert_eq!(seen(9), [8, 9]);
 /// ```
 #[mask_mod(example(8))]
-pub fn blocked(at: Position, block: u32) -> bool {
+pub fn blocked(at: Position, #[range(1..)] block: u32) -> bool {
     at.query / block == at.key / block
 }

@@ -20,6 +20,6 @@ use crate::language::Position;
 /// assert_eq!(distance_decay(2.0).score(4.0, &at), 2.0);
 /// ```
 #[score_mod(example(8.0), example(0.5))]
-pub fn distance_decay(score: f32, at: Position, half_life: f32) -> f32 {
+pub fn distance_decay(score: f32, at: Position, #[range(> 0.0)] half_life: f32) -> f32 {
     score * (-(at.query.abs_diff(at.key) as f32) / half_life).exp2()
 }

@@ -8,8 +8,7 @@ use crate::language::Position;
 ///
 /// Which weights are dropped is a function of `seed` and of the place alone, computed where it is
 /// needed: both passes drop the same ones, no mask lies in memory, and equal seeds give equal bits.
-/// Give each training step and each layer a seed of its own. `p` lies in `[0, 1)`; below and above
-/// it is taken as the nearest number there.
+/// Give each training step and each layer a seed of its own. `p` lies in `[0, 1)`.
 ///
 #[doc = include_str!("../../docs/variants/dropout.svg")]
 ///
@@ -23,9 +22,7 @@ use crate::language::Position;
 /// assert_eq!(dropout(0.0, 7).weight(&at(3)), 1.0);
 /// ```
 #[weight_mod(example(0.25, 7))]
-pub fn dropout(weight: f32, at: Position, p: f32, seed: u32) -> f32 {
-    // The others must remain finite.
-    let p = p.clamp(0.0, 0.999_999);
+pub fn dropout(weight: f32, at: Position, #[range(0.0..1.0)] p: f32, seed: u32) -> f32 {
     let growth = 1.0 / (1.0 - p);
     let bits: u32 = random_bits(seed, at);
     if bits < (p * 4_294_967_296.0) as u32 { 0.0 } else { weight * growth }

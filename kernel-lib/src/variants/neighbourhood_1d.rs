@@ -23,7 +23,7 @@ use crate::language::Position;
 /// assert_eq!((seen(0), seen(4), seen(7)), (vec![0, 1, 2], vec![3, 4, 5], vec![5, 6, 7]));
 /// ```
 #[mask_mod(example(7))]
-pub fn neighbourhood_1d(at: Position, window: u32) -> bool {
+pub fn neighbourhood_1d(at: Position, #[range(1..)] window: u32) -> bool {
     let first = at.query.saturating_sub(window / 2).min(at.keys.saturating_sub(window));
     at.key >= first && at.key - first < window
 }

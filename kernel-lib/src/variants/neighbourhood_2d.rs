@@ -22,7 +22,12 @@ use crate::language::Position;
 /// assert_eq!(seen, [0, 1, 2, 5, 6, 7, 10, 11, 12]);
 /// ```
 #[mask_mod(example(6, 7, 3))]
-pub fn neighbourhood_2d(at: Position, height: u32, width: u32, window: u32) -> bool {
+pub fn neighbourhood_2d(
+    at: Position,
+    #[range(1..)] height: u32,
+    #[range(1..)] width: u32,
+    #[range(1..)] window: u32,
+) -> bool {
     let top = (at.query / width).saturating_sub(window / 2).min(height.saturating_sub(window));
     let left = (at.query % width).saturating_sub(window / 2).min(width.saturating_sub(window));
     let row = at.key / width;

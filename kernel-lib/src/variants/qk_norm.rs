@@ -24,7 +24,7 @@ pub fn qk_norm(
     mean_square: f32,
     at: Element,
     #[learned] scale: Table,
-    epsilon: f32,
+    #[range(0.0..)] epsilon: f32,
 ) -> f32 {
     x / (mean_square + epsilon).sqrt() * scale[at.dim]
 }

@@ -28,7 +28,7 @@ use crate::language::Position;
 #[allow(clippy::manual_div_ceil, reason = "the language has no `div_ceil`")]
 pub fn random_blocks(
     at: Position,
-    block: u32,
+    #[range(1..)] block: u32,
     window: u32,
     global: u32,
     random: u32,

@@ -1,5 +1,6 @@
 use tilewright_macros::query_key_mod;
 
+use crate::functions::rotary_angle;
 use crate::language::Element;
 
 /// Rotary position embedding: pairs of elements of queries and keys turn with their token, so that a
@@ -9,7 +10,8 @@ use crate::language::Element;
 /// The pair `i` of a row of `dims` elements turns by `token · theta^(-2i / dims)`; `theta` is 10000
 /// in the paper. Partners are half a row apart, as in Llama and GPT-NeoX;
 /// [`rope_neighbours`](fn@crate::variants::rope_neighbours) pairs neighbours, as the paper does. The
-/// last element of an odd number stays.
+/// last element of an odd number stays. Angles are computed in `f64`, so that they are right at a million
+/// tokens too.
 ///
 /// ```
 /// use tilewright::prelude::*;
@@ -19,13 +21,12 @@ use crate::language::Element;
 /// assert_eq!(causal_rope.describe(), "rope(theta=10000) and causal");
 /// ```
 #[query_key_mod(example(100.0), pair = halves)]
-pub fn rope(x: f32, pair: f32, at: Element, theta: f32) -> f32 {
+pub fn rope(x: f32, pair: f32, at: Element, #[range(> 0.0)] theta: f32) -> f32 {
     let half = at.dims / 2;
     if at.dim >= 2 * half {
         return x;
     }
-    let frequency = theta.powf(-((at.dim % half) as f32) / half as f32);
-    let angle = at.token as f32 * frequency;
+    let angle = rotary_angle(at.token, at.dim % half, half, theta);
     let turned = if at.dim < half { -pair } else { pair };
     x * angle.cos() + turned * angle.sin()
 }

@@ -1,5 +1,6 @@
 use tilewright_macros::query_key_mod;
 
+use crate::functions::rotary_angle;
 use crate::language::Element;
 
 /// Rotary position embedding of neighbouring elements
@@ -14,13 +15,12 @@ use crate::language::Element;
 /// assert_eq!(rope_neighbours(10_000.0).row_stages()[0].pairing(), Pairing::Neighbours);
 /// ```
 #[query_key_mod(example(100.0), pair = neighbours)]
-pub fn rope_neighbours(x: f32, pair: f32, at: Element, theta: f32) -> f32 {
+pub fn rope_neighbours(x: f32, pair: f32, at: Element, #[range(> 0.0)] theta: f32) -> f32 {
     let half = at.dims / 2;
     if at.dim >= 2 * half {
         return x;
     }
-    let frequency = theta.powf(-((at.dim / 2) as f32) / half as f32);
-    let angle = at.token as f32 * frequency;
+    let angle = rotary_angle(at.token, at.dim / 2, half, theta);
     let turned = if at.dim & 1 == 0 { -pair } else { pair };
     x * angle.cos() + turned * angle.sin()
 }

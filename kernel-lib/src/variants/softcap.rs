@@ -17,6 +17,6 @@ use tilewright_macros::score_mod;
 /// assert_eq!(softcap(30.0).score_grad(0.0, &at), 1.0);
 /// ```
 #[score_mod(example(30.0), example(2.0))]
-pub fn softcap(score: f32, cap: f32) -> f32 {
+pub fn softcap(score: f32, #[range(> 0.0)] cap: f32) -> f32 {
     cap * (score / cap).tanh()
 }

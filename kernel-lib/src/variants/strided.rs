@@ -24,7 +24,7 @@ use crate::language::Position;
 /// assert_eq!(seen, [1, 5, 9, 10, 11, 12, 13]);
 /// ```
 #[mask_mod(example(8))]
-pub fn strided(at: Position, stride: u32) -> bool {
+pub fn strided(at: Position, #[range(1..)] stride: u32) -> bool {
     let distance = at.query.abs_diff(at.key);
     distance < stride || distance.is_multiple_of(stride)
 }

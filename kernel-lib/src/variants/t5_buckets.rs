@@ -36,8 +36,8 @@ pub fn t5_buckets(
     score: f32,
     at: Position,
     #[learned] bias: Table,
-    buckets: u32,
-    max_distance: u32,
+    #[range(4..)] buckets: u32,
+    #[range(2..)] max_distance: u32,
 ) -> f32 {
     let half = buckets / 2;
     let exact = half / 2;

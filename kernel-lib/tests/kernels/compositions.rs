@@ -111,7 +111,7 @@ fn parts_of_parts_inside_of_compositions() {
 }
 
 #[test]
-fn a_call_refuses_parts_beyond_its_heads() {
+fn a_call_refuses_parts_beyond_its_heads_and_parameters_out_of_range() {
     let (client, _) = open_device("cpu").expect("the CPU runtime is built in");
     let q = Strided::empty(&client, [1, 4, 5, 8], DType::F32);
     let options = AttentionOptions::default();
@@ -128,4 +128,12 @@ fn a_call_refuses_parts_beyond_its_heads() {
     assert!(matches!(error, Err(AttentionError::PerHead(_))));
     let error = call(heads(0..3, causal()).heads(2..4, blocked(2)).into()).expect_err("twice");
     assert!(error.to_string().contains("overlap"), "{error}");
+    let error = call(causal().and(blocked(0)).into()).expect_err("no block");
+    assert!(matches!(error, AttentionError::Parameter(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "`blocked`: `block` is 0, but must be a whole number from 1 to 4294967295"
+    );
+    let error = attention_backward(&client, &q, &q, &q, &output, &q, rope(f32::NAN), &options);
+    assert!(matches!(error, Err(AttentionError::Parameter(_))));
 }

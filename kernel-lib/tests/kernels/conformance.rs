@@ -76,7 +76,7 @@ fn the_selection_is_the_same_every_time_and_covers_what_it_says() {
 
 #[test]
 fn a_filter_selects_by_description() {
-    let device = crate::support::h200();
+    let device = tilewright::Device::H200;
     let options = Options { filter: Some("bf16".to_owned()), ..Options::new(Level::Full) };
     let chosen = cases(&options, &device);
     assert!(!chosen.is_empty());

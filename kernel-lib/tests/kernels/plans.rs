@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use tilewright::{Algorithm, DType, Device, Lowering, Pass, Plan, PlanRefusal, Problem};
 
-use crate::support::{cpu, devices, h200, problem, problems};
+use crate::support::{cpu, devices, problem, problems};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
@@ -45,7 +45,7 @@ proptest! {
 
 #[test]
 fn short_sequences_stay_on_chip_and_long_ones_stream() {
-    for device in [cpu(), h200()] {
+    for device in [cpu(), Device::H200] {
         for pass in [Pass::Forward, Pass::Backward] {
             let half = Problem { dtype: DType::Bf16, ..problem(pass, 42, 8) };
             let short = Plan::rule(&half, &device);
@@ -55,7 +55,7 @@ fn short_sequences_stay_on_chip_and_long_ones_stream() {
         }
     }
     // The exception that was measured: f32 on plain units.
-    let single = Plan::general(&problem(Pass::Forward, 42, 8), &h200());
+    let single = Plan::general(&problem(Pass::Forward, 42, 8), &Device::H200);
     let chosen = (single.lowering, single.algorithm);
     assert_eq!(chosen, (Lowering::Simt, Algorithm::Streaming), "{single}");
 }
@@ -63,7 +63,7 @@ fn short_sequences_stay_on_chip_and_long_ones_stream() {
 #[test]
 fn refusals_name_the_parameter_and_both_values() {
     let problem = Problem { dtype: DType::Bf16, ..problem(Pass::Forward, 42, 8) };
-    let device = h200();
+    let device = Device::H200;
     let rule = Plan::general(&problem, &device);
     assert_eq!((rule.algorithm, rule.lowering), (Algorithm::Resident, Lowering::Simt));
     let said = |plan: Plan| plan.check(&problem, &device).expect_err("refused").to_string();
@@ -84,7 +84,7 @@ fn refusals_name_the_parameter_and_both_values() {
 #[test]
 fn tensor_cores_take_short_sequences() {
     let half = |pass, seq, dim| Problem { dtype: DType::Bf16, ..problem(pass, seq, dim) };
-    let device = h200();
+    let device = Device::H200;
     for pass in [Pass::Forward, Pass::Backward] {
         for (seq, dim) in [(7, 8), (42, 4), (42, 8), (64, 16), (128, 16)] {
             let plan = Plan::rule(&half(pass, seq, dim), &device);
@@ -117,7 +117,7 @@ fn tensor_cores_take_short_sequences() {
 
 #[test]
 fn the_space_of_a_short_problem_has_both_algorithms() {
-    for device in [cpu(), h200()] {
+    for device in [cpu(), Device::H200] {
         for pass in [Pass::Forward, Pass::Backward] {
             let problem = problem(pass, 42, 8);
             let valid: Vec<Plan> = Plan::space(&problem, &device)

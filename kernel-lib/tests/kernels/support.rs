@@ -15,20 +15,8 @@ pub fn cpu() -> Device {
     }
 }
 
-pub fn h200() -> Device {
-    Device {
-        kind: DeviceKind::Gpu,
-        units: 1024,
-        plane: 32,
-        shared_memory: 232_448,
-        lanes: 4,
-        multiprocessors: 132,
-        tensor_cores: true,
-    }
-}
-
 pub fn devices() -> impl Strategy<Value = Device> {
-    prop_oneof![Just(cpu()), Just(h200())]
+    prop_oneof![Just(cpu()), Just(Device::H200)]
 }
 
 /// Problems of every kind: tiny, PatchTST's, long, with unequal lengths and shared heads.
@@ -67,17 +55,5 @@ pub fn problems() -> impl Strategy<Value = Problem> {
 
 /// A problem of PatchTST.
 pub fn problem(pass: Pass, seq: usize, dim: usize) -> Problem {
-    Problem {
-        pass,
-        dtype: DType::F32,
-        head_dim: dim,
-        value_dim: dim,
-        seq_q: seq,
-        seq_k: seq,
-        batch: 896,
-        heads: 16,
-        kv_heads: 16,
-        class: VariantClass::Plain,
-        save_scores: false,
-    }
+    Problem::self_attention(pass, DType::F32, [896, 16, seq, dim])
 }

@@ -4,9 +4,9 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tilewright::table::{Table, TableError, lookup_in};
-use tilewright::{Plan, Problem};
+use tilewright::{Device, Plan, Problem};
 
-use crate::support::{cpu, h200, problems};
+use crate::support::{cpu, problems};
 use crate::tables::{parse, patchtst};
 
 /// What stands where a number stood.
@@ -46,7 +46,7 @@ fn refused_or_sound(text: &str, asked: &[Problem]) -> Result<(), TestCaseError> 
     }
     let known = table.entries.iter().map(|entry| entry.problem);
     for problem in known.chain(asked.iter().copied()) {
-        for device in [measured_on, h200(), cpu()] {
+        for device in [measured_on, Device::H200, cpu()] {
             let answer = lookup_in(&table, &problem, &device);
             prop_assert_eq!(answer.plan.check(&problem, &device), Ok(()), "{}", problem);
         }

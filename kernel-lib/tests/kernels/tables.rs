@@ -8,7 +8,7 @@ use tilewright::table::{
 };
 use tilewright::{DType, Device, Pass, Plan, Problem};
 
-use crate::support::{cpu, devices, h200, problem, problems};
+use crate::support::{cpu, devices, problem, problems};
 
 const DATE: &str = "2026-11-20T14:03:00Z";
 
@@ -41,7 +41,7 @@ fn a_table(device: &Device, problems: impl IntoIterator<Item = Problem>) -> Tabl
 pub fn patchtst() -> Table {
     let sizes = [(42, 8), (64, 8), (64, 16)];
     let passes = [Pass::Forward, Pass::Backward];
-    a_table(&h200(), sizes.iter().flat_map(|&(s, d)| passes.map(|pass| problem(pass, s, d))))
+    a_table(&Device::H200, sizes.iter().flat_map(|&(s, d)| passes.map(|pass| problem(pass, s, d))))
 }
 
 pub fn parse(text: &str) -> Result<Table, TableError> {
@@ -128,7 +128,7 @@ fn plans_edited_by_hand_are_checked() {
     };
     refused(&|e| e.plan.tile_rows = 3, "tile_rows = 3");
     let many = |e: &mut Entry| {
-        e.plan = Plan { teams: 5000, heads: 5000, ..Plan::general(&e.problem, &h200()) };
+        e.plan = Plan { teams: 5000, heads: 5000, ..Plan::general(&e.problem, &Device::H200) };
     };
     refused(&many, "units in a cube");
     refused(&|e| e.nanoseconds = -1.0, "-1 ns");
@@ -140,7 +140,7 @@ fn plans_edited_by_hand_are_checked() {
         |e: &mut Entry, plan, nanoseconds| e.runners_up = vec![Timed { plan, nanoseconds }];
     refused(&|e| beside(e, Plan { team: 0, ..e.plan }, 1300.0), "team = 0");
     refused(&|e| beside(e, e.plan, 1300.0), "twice");
-    refused(&|e| beside(e, Plan::general(&e.problem, &h200()), 900.0), "runner-up of 900 ns");
+    refused(&|e| beside(e, Plan::general(&e.problem, &Device::H200), 900.0), "runner-up of 900 ns");
     // Sizes whose products no integer holds.
     refused(&|e| e.plan.teams = usize::MAX, "teams = 18446744073709551615");
     let error = edited(&|e| e.problem.batch = usize::MAX).expect_err("a batch of everything");
@@ -194,8 +194,8 @@ fn a_measured_problem_gets_its_plan() {
     let measured = problem(Pass::Backward, 42, 8);
     let index = table.entries.iter().position(|e| e.problem == measured).expect("measured");
     // Not the rule's, to see a difference.
-    table.entries[index].plan = Plan { tile_rows: 4, ..Plan::general(&measured, &h200()) };
-    let answer = lookup_in(&table, &measured, &h200());
+    table.entries[index].plan = Plan { tile_rows: 4, ..Plan::general(&measured, &Device::H200) };
+    let answer = lookup_in(&table, &measured, &Device::H200);
     assert_eq!(answer.source, Source::Measured);
     assert_eq!(answer.plan, table.entries[index].plan);
 }
@@ -205,7 +205,7 @@ fn what_other_kernels_were_measured_at_is_an_estimate() {
     let mut table = patchtst();
     table.kernels = "0123456789abcdef".to_owned();
     let measured = problem(Pass::Forward, 42, 8);
-    let answer = lookup_in(&table, &measured, &h200());
+    let answer = lookup_in(&table, &measured, &Device::H200);
     let Source::Estimated(Estimate { distance, trust, .. }) = answer.source else {
         panic!("{:?}", answer.source)
     };
@@ -218,19 +218,19 @@ fn the_nearest_problem_lends_its_plan() {
     let mut table = patchtst();
     // In f32 the rule streams; a plan that is `resident` has more to adapt.
     for entry in table.entries.iter_mut().filter(|e| e.problem.pass == Pass::Forward) {
-        entry.plan = Plan::general(&Problem { dtype: DType::Bf16, ..entry.problem }, &h200());
+        entry.plan = Plan::general(&Problem { dtype: DType::Bf16, ..entry.problem }, &Device::H200);
         entry.runners_up.clear();
         entry.rule_nanoseconds = Some(2000.0);
     }
     let asked = problem(Pass::Forward, 48, 8);
-    let answer = lookup_in(&table, &asked, &h200());
+    let answer = lookup_in(&table, &asked, &Device::H200);
     let Source::Estimated(Estimate { nearest, distance, trust, .. }) = answer.source else {
         panic!("{:?}", answer.source)
     };
     assert_eq!(nearest, problem(Pass::Forward, 42, 8), "42 is nearer to 48 than 64 is");
     assert!(distance > 0.0 && distance < 1.0, "{distance}");
     assert_eq!(trust, Trust::Full);
-    assert_eq!(answer.plan.check(&asked, &h200()), Ok(()));
+    assert_eq!(answer.plan.check(&asked, &Device::H200), Ok(()));
     assert_eq!(answer.plan.tile_cols, 48, "a resident plan has a column for every key");
     assert!(answer.plan.block == 0 || answer.plan.block == 48, "{}", answer.plan);
 }
@@ -238,8 +238,8 @@ fn the_nearest_problem_lends_its_plan() {
 #[test]
 fn a_plan_that_is_close_everywhere_stands_before_one_that_won_by_chance() {
     let asked = problem(Pass::Backward, 48, 8);
-    let general = |problem: &Problem| Plan::general(problem, &h200());
-    let mut table = a_table(&h200(), [42, 56].map(|seq| problem(Pass::Backward, seq, 8)));
+    let general = |problem: &Problem| Plan::general(problem, &Device::H200);
+    let mut table = a_table(&Device::H200, [42, 56].map(|seq| problem(Pass::Backward, seq, 8)));
     let lucky = |problem: &Problem| Plan { tile_cols: 16, ..general(problem) };
     for entry in &mut table.entries {
         let (plan, other) = match entry.problem.seq_q {
@@ -248,12 +248,12 @@ fn a_plan_that_is_close_everywhere_stands_before_one_that_won_by_chance() {
             _ => (general(&entry.problem), lucky(&entry.problem)),
         };
         let slower = if entry.problem.seq_q == 42 { 1.01 } else { 1.4 };
-        entry.plan = plan.adapted(&entry.problem, &entry.problem, &h200());
-        let plan = other.adapted(&entry.problem, &entry.problem, &h200());
+        entry.plan = plan.adapted(&entry.problem, &entry.problem, &Device::H200);
+        let plan = other.adapted(&entry.problem, &entry.problem, &Device::H200);
         entry.runners_up = vec![Timed { plan, nanoseconds: entry.nanoseconds * slower }];
         entry.rule_nanoseconds = Some(entry.nanoseconds * 3.0);
     }
-    let answer = lookup_in(&table, &asked, &h200());
+    let answer = lookup_in(&table, &asked, &Device::H200);
     assert_eq!(answer.plan.tile_cols, general(&asked).tile_cols, "{}", answer.plan);
     let Source::Estimated(Estimate { slowdown, neighbours, .. }) = answer.source else {
         panic!("{:?}", answer.source)
@@ -266,8 +266,8 @@ fn a_plan_that_is_close_everywhere_stands_before_one_that_won_by_chance() {
         entry.nanoseconds *= 1.5;
     }
     table.entries.iter_mut().for_each(|entry| entry.runners_up.clear());
-    let answer = lookup_in(&table, &asked, &h200());
-    assert_eq!(answer.plan, Plan::rule(&asked, &h200()));
+    let answer = lookup_in(&table, &asked, &Device::H200);
+    assert_eq!(answer.plan, Plan::rule(&asked, &Device::H200));
 }
 
 #[test]
@@ -281,9 +281,9 @@ fn what_is_far_away_lends_nothing() {
         Problem { class: tilewright::VariantClass::Mask, ..problem(Pass::Forward, 42, 8) },
     ];
     for asked in others {
-        let answer = lookup_in(&table, &asked, &h200());
+        let answer = lookup_in(&table, &asked, &Device::H200);
         assert_eq!(answer.source, Source::Rule, "{asked}");
-        assert_eq!(answer.plan, Plan::rule(&asked, &h200()));
+        assert_eq!(answer.plan, Plan::rule(&asked, &Device::H200));
     }
 }
 
@@ -291,11 +291,11 @@ fn what_is_far_away_lends_nothing() {
 fn tables_serve_their_own_device() {
     let of_gpu = Fingerprint { compute_capability: "9.0".to_owned(), ..patchtst().device };
     let hopper = |name, device| of_gpu.standing(name, "ptx_sm90", &device);
-    assert_eq!(hopper("a device", h200()), Standing::Same);
-    assert_eq!(hopper("another Hopper", h200()), Standing::Kin);
-    let slice = Device { multiprocessors: 16, ..h200() };
+    assert_eq!(hopper("a device", Device::H200), Standing::Same);
+    assert_eq!(hopper("another Hopper", Device::H200), Standing::Kin);
+    let slice = Device { multiprocessors: 16, ..Device::H200 };
     assert_eq!(hopper("a device", slice), Standing::Kin, "a slice of it");
-    assert_eq!(of_gpu.standing("an Ampere", "ptx_sm80", &h200()), Standing::Foreign);
+    assert_eq!(of_gpu.standing("an Ampere", "ptx_sm80", &Device::H200), Standing::Foreign);
     assert_eq!(of_gpu.standing("a device", "", &cpu()), Standing::Foreign);
     let of_cpu = Fingerprint::new("a CPU", &cpu());
     assert_eq!(of_cpu.standing("a CPU", "", &cpu()), Standing::Same);
@@ -353,7 +353,7 @@ proptest! {
 
     #[test]
     fn every_table_comes_back(measured in proptest::collection::vec(problems(), 0..10)) {
-        let table = a_table(&h200(), measured);
+        let table = a_table(&Device::H200, measured);
         let text = table.to_json().expect("JSON");
         prop_assert_eq!(parse(&text).expect("parsed"), table);
     }

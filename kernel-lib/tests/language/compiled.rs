@@ -32,12 +32,29 @@ fn assert_compiled<V: Variant>(variant: V) {
     assert_agrees_at(variant, &points);
 }
 
+fn assert_mask_compiled<V: Variant>(mask: V) {
+    let name = mask.describe();
+    let name = name.split('(').next().expect("a name comes first");
+    let rows = EXPECTED_MASKS.iter().filter(|row| row.0 == name);
+    let rows: Vec<(Position, bool)> = rows
+        .map(|&(_, [batch, head, query, key, queries, keys], kept)| {
+            (Position { batch, head, query, key, queries, keys }, kept)
+        })
+        .collect();
+    assert!(rows.len() >= 20, "{name}");
+    for (at, kept) in &rows {
+        assert_eq!(mask.keep(at), *kept, "{name} at {at:?}");
+    }
+    let points: Vec<(f32, Position)> = rows.iter().map(|(at, _)| (0.5, *at)).collect();
+    assert_agrees_at(mask, &points);
+}
+
 macro_rules! assert_all_compiled {
-    ($($name:ident)*) => {
+    ($assert:ident: $($name:ident)*) => {
         $(
             #[test]
             fn $name() {
-                assert_compiled(super::$name(0.75, 3, -2));
+                $assert(super::$name(0.75, 3, -2));
             }
         )*
 
@@ -45,10 +62,11 @@ macro_rules! assert_all_compiled {
     };
 }
 
-mod each {
+mod scores {
     use super::{EXPECTED, assert_compiled};
 
     assert_all_compiled! {
+        assert_compiled:
         generated_0 generated_1 generated_2 generated_3 generated_4 generated_5 generated_6
         generated_7
     }
@@ -56,5 +74,18 @@ mod each {
     #[test]
     fn none_is_left_out() {
         assert!(EXPECTED.iter().all(|row| NAMES.contains(&row.0)));
+    }
+}
+
+mod masks {
+    use super::{EXPECTED_MASKS, assert_mask_compiled};
+
+    assert_all_compiled! {
+        assert_mask_compiled: generated_mask_0 generated_mask_1 generated_mask_2 generated_mask_3
+    }
+
+    #[test]
+    fn none_is_left_out() {
+        assert!(EXPECTED_MASKS.iter().all(|row| NAMES.contains(&row.0)));
     }
 }

@@ -8,7 +8,9 @@ mod device;
 mod generated;
 mod helpers;
 mod library;
+mod parameters;
 mod pictures;
+mod rotation;
 mod stages;
 mod tables;
 
@@ -223,7 +225,7 @@ fn parameters_are_checked() {
     );
     assert_eq!(
         message("sliding_window", &[("window", -1.0)]),
-        "`sliding_window`: `window` is -1, but it is u32 and must be between 0 and 4294967295"
+        "`sliding_window`: `window` is -1, but must be a whole number from 0 to 4294967295"
     );
     assert_eq!(
         find("temperature").unwrap().with_params(&[("t", 0.5)]).unwrap().describe(),

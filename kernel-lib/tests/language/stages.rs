@@ -50,13 +50,13 @@ fn random_numbers_look_like_chance() {
 
 #[test]
 fn dropout_drops_as_many_as_it_says_and_keeps_the_sum() {
-    for p in [0.0, 0.1, 0.5, 0.9, 1.0, 2.0] {
+    for p in [0.0, 0.1, 0.5, 0.9, 0.999_999_94] {
         let weights: Vec<f64> = (0..50)
             .flat_map(|query| (0..60).map(move |key| dropout(p, 11).weight(&at(query, key))))
             .collect();
         let dropped = weights.iter().filter(|&&weight| weight == 0.0).count() as f64 / 3000.0;
-        assert!((dropped - f64::from(p.min(1.0))).abs() < 0.04, "{p}: {dropped}");
-        let growth = 1.0 / (1.0 - f64::from(p.min(0.999_999)));
+        assert!((dropped - f64::from(p)).abs() < 0.04, "{p}: {dropped}");
+        let growth = 1.0 / (1.0 - f64::from(p));
         assert!(weights.iter().all(|&w| w == 0.0 || (w / growth - 1.0).abs() < 1e-6), "{p}");
     }
     let (a, b) = (dropout(0.5, 1), dropout(0.5, 2));

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Expr, ItemFn};
+use syn::{Expr, FnArg, ItemFn};
 
 use super::callee_name;
 use crate::ir::Callee;
@@ -11,7 +11,7 @@ use crate::signature::Signature;
 
 /// The hash as a constant expression: of the function's own text and of all that it calls.
 pub fn hash(signature: &Signature, source: &ItemFn, callees: &[Callee]) -> TokenStream {
-    let own = source_hash(&attribute(signature), source, signature.gradient.as_ref());
+    let own = source_hash(&attribute(signature), &computing(source), signature.gradient.as_ref());
     let own = Literal::u64_suffixed(own);
     if callees.is_empty() {
         return own.into_token_stream();
@@ -32,6 +32,17 @@ fn attribute(signature: &Signature) -> String {
         Some(Pairing::Neighbours) => " neighbours",
     };
     format!("{}{normaliser}{pairing}", signature.kind.attribute())
+}
+
+/// The function without the ranges of its parameters: what is refused changes no kernel.
+fn computing(source: &ItemFn) -> ItemFn {
+    let mut source = source.clone();
+    for argument in &mut source.sig.inputs {
+        if let FnArg::Typed(argument) = argument {
+            argument.attrs.retain(|attribute| !attribute.path().is_ident("range"));
+        }
+    }
+    source
 }
 
 /// FNV-1a over the attribute's name and the tokens of signature and body: comments, layout and
@@ -105,5 +116,27 @@ mod tests {
                 }
             ))
         );
+    }
+
+    #[test]
+    fn ranges_do_not_change_the_hash_and_what_is_learned_does() {
+        let hash = |source: ItemFn| source_hash("score_mod", &computing(&source), None);
+        let plain = hash(parse_quote!(
+            fn f(score: f32, cap: f32) -> f32 {
+                score * cap
+            }
+        ));
+        let ranged = hash(parse_quote!(
+            fn f(score: f32, #[range(> 0.0)] cap: f32) -> f32 {
+                score * cap
+            }
+        ));
+        let learned = hash(parse_quote!(
+            fn f(score: f32, #[learned] cap: f32) -> f32 {
+                score * cap
+            }
+        ));
+        assert_eq!(plain, ranged);
+        assert_ne!(plain, learned);
     }
 }

@@ -6,10 +6,12 @@ mod helper;
 mod host;
 mod item;
 mod listing;
+mod parameters;
 pub mod readable;
 mod registry;
 mod rows;
 mod scope;
+mod scores;
 mod tables;
 
 pub use hash::source_hash;

@@ -12,13 +12,6 @@ use crate::signature::Signature;
 /// With its name, parameters, examples and doc comment.
 pub fn registry_entry(signature: &Signature, hash: &TokenStream, variant: &Ident) -> TokenStream {
     let name = signature.name.unraw().to_string();
-    let parameters = signature.parameters.iter().map(|parameter| {
-        let name = parameter.name.unraw().to_string();
-        let (kind, learned) = (tables::kind(parameter), parameter.learned);
-        quote! {
-            ::tilewright::language::ParamInfo { name: #name, kind: #kind, learned: #learned }
-        }
-    });
     let examples = signature.examples.iter().map(|example| {
         let values = example.iter().map(tables::example);
         quote!(&[#(#values),*])
@@ -42,7 +35,7 @@ pub fn registry_entry(signature: &Signature, hash: &TokenStream, variant: &Ident
                 module: ::core::module_path!(),
                 source_hash: #hash,
                 stages: ::tilewright::language::Stages { score: #is_score, mask: #is_mask },
-                params: &[#(#parameters),*],
+                params: PARAMS,
                 examples: &[#(#examples),*],
                 build: |values: &[::tilewright::language::ParamValue]| ::tilewright::language::AnyVariant::new(#value),
                 doc: #doc,

@@ -9,7 +9,7 @@ use quote::{format_ident, quote};
 use super::device::Device;
 use super::host::Host;
 use super::item::{Steps, describe, device_types, launch_params};
-use super::{body, feature_name, listing, tables};
+use super::{body, feature_name, listing, parameters, tables};
 use crate::differentiate::differentiate;
 use crate::ir::{Feature, Input};
 use crate::kind::{Kind, Pairing};
@@ -17,10 +17,16 @@ use crate::signature::Signature;
 use crate::sites::Sites;
 use syn::ItemFn;
 
-/// The features as arguments.
-pub fn features(number: &TokenStream) -> TokenStream {
+/// The features as the device's arguments.
+pub fn features() -> TokenStream {
     let names = Feature::ALL.map(feature_name);
-    quote!(#(#names: #number,)*)
+    quote!(#(#names: f32,)*)
+}
+
+/// The element and the features, as the host is given them.
+pub fn row() -> TokenStream {
+    let names = Feature::ALL.map(feature_name);
+    quote!([subject, #(#names),*])
 }
 
 /// What the element changes smoothly with: the input, its name for people, and in generated code.
@@ -62,7 +68,7 @@ pub fn device_impl(
     let (mean, mean_square) = (has(Feature::Mean), has(Feature::MeanSquare));
     let learned =
         tables::device_learned(&text, &steps.function, sites, &params_type, signature.kind);
-    let features = features(&quote!(f32));
+    let features = features();
     quote! {
         #types
 
@@ -128,14 +134,16 @@ pub fn host_impl(
     let tables = tables::host_methods(&text, signature, &steps.function, sites);
     let listings = listing::methods(signature, source, steps);
     let (launch_params, describe) = (launch_params(signature, variant), describe(signature));
-    let features = features(&quote!(f64));
+    let check = parameters::check(signature);
+    let row = row();
     quote! {
         #[allow(unused_variables, clippy::all)]
         impl ::tilewright::language::RowStage for #variant {
             type Device = device::#device;
 
-            const TARGET: ::tilewright::language::RowTarget =
-                ::tilewright::language::RowTarget::#target;
+            fn target(&self) -> ::tilewright::language::RowTarget {
+                ::tilewright::language::RowTarget::#target
+            }
 
             fn launch_params(
                 &self,
@@ -144,19 +152,13 @@ pub fn host_impl(
                 #launch_params
             }
 
-            fn value(
-                &self,
-                subject: f64,
-                #features
-                at: &::tilewright::language::Position,
-            ) -> f64 {
+            fn value(&self, #row: [f64; 4], at: &::tilewright::language::Position) -> f64 {
                 #value
             }
 
             fn slope(
                 &self,
-                subject: f64,
-                #features
+                #row: [f64; 4],
                 at: &::tilewright::language::Position,
                 of: ::tilewright::language::RowInput,
             ) -> f64 {
@@ -222,6 +224,8 @@ pub fn host_impl(
             fn learned(&self) -> ::std::vec::Vec<::tilewright::language::LearnedParam> {
                 ::tilewright::language::learned_of_rows(self)
             }
+
+            #check
 
             fn describe(&self) -> ::std::string::String {
                 #describe

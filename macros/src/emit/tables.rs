@@ -7,12 +7,13 @@ use syn::ext::IdentExt;
 use super::device::Device;
 use super::host::Host;
 use super::{Text, body, rows, steps};
+use crate::along::Along;
 use crate::differentiate::differentiate;
 use crate::example::Example;
 use crate::ir::{Function, Input, Operand, Type};
 use crate::kind::Kind;
 use crate::signature::{Parameter, Signature};
-use crate::sites::{Along, Dimension, Reads, Site, Sites};
+use crate::sites::{Dimension, Reads, Site, Sites};
 
 fn element(parameter: &Parameter) -> TokenStream {
     format_ident!("{}", parameter.ty.name()).to_token_stream()
@@ -123,7 +124,7 @@ pub fn device_learned(
         .collect();
     let gradient = choose(gradients, quote!(f32::new(0.0f32)));
     let count = sites.learned.len();
-    let features = kind.is_of_rows().then(|| rows::features(&quote!(f32)));
+    let features = kind.is_of_rows().then(|| rows::features());
     let stage = (!kind.is_of_rows())
         .then(|| quote!(#[comptime] stage: ::tilewright::language::LearnedStage,));
     quote! {
@@ -266,7 +267,13 @@ fn learned(
             }
         }
     });
-    let features = of_rows.then(|| rows::features(&quote!(f64)));
+    let changed = match of_rows {
+        true => {
+            let row = rows::row();
+            quote!(#row: [f64; 4])
+        }
+        false => quote!(subject: f64),
+    };
     let stage_argument = (!of_rows).then(|| quote!(stage: ::tilewright::language::LearnedStage,));
     let numbers: Vec<usize> = (0..sites.learned.len()).collect();
     let indices = sites.learned.iter().map(|site| index(text, site));
@@ -286,8 +293,7 @@ fn learned(
 
         fn learned_grad(
             &self,
-            subject: f64,
-            #features
+            #changed,
             at: &::tilewright::language::Position,
             site: usize,
             #stage_argument

@@ -7,32 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use burn::module::Module;
 use burn::tensor::Device;
 use tilewright_datasets::Loader;
 
-use crate::config::{Config, Task};
+use crate::config::Config;
 use crate::data::Data;
-use crate::evaluate::{Evaluation, evaluate, naive};
-use crate::forecast;
-use crate::heads;
+use crate::evaluate::{Evaluation, evaluate};
 use crate::patchtst::PatchTst;
-use crate::plot;
 use crate::progress::Progress;
 use crate::runtime::Runtime;
 use crate::tensors::{self, NamedTensors};
-use crate::train::adam::Adam;
 use crate::train::batch::{BatchShape, compared};
 use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
 use crate::train::early_stopping::EarlyStopping;
 use crate::train::log::{Event, Log};
-use crate::train::pruning;
-use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
+use crate::train::report::{EpochRow, Metrics, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
+use crate::train::start::{first_model, fresh_adam, stepper};
 use crate::train::step::Stepper;
-use crate::weights::start_from;
 
 /// How a call to [`Trainer::run`] ended.
 #[derive(Debug)]
@@ -47,26 +42,26 @@ const READ_EVERY: usize = 50;
 
 /// A run in progress.
 pub struct Trainer {
-    config: Config,
-    data: Data,
-    loader: Loader,
-    folder: RunFolder,
+    pub(super) config: Config,
+    pub(super) data: Data,
+    pub(super) loader: Loader,
+    pub(super) folder: RunFolder,
     /// With autodiff.
-    device: Device,
-    device_name: String,
-    shape: BatchShape,
+    pub(super) device: Device,
+    pub(super) device_name: String,
+    pub(super) shape: BatchShape,
     /// What a person should know before the first epoch.
-    notes: Vec<String>,
-    stepper: Stepper,
-    schedule: Schedule,
-    position: Position,
-    best: Option<NamedTensors>,
-    facts: DataFacts,
-    log: Log,
-    started: Instant,
-    first_step_seconds: Option<f64>,
-    stop: Arc<AtomicBool>,
-    after_step: Option<Box<dyn FnMut(u64)>>,
+    pub(super) notes: Vec<String>,
+    pub(super) stepper: Stepper,
+    pub(super) schedule: Schedule,
+    pub(super) position: Position,
+    pub(super) best: Option<NamedTensors>,
+    pub(super) facts: DataFacts,
+    pub(super) log: Log,
+    pub(super) started: Instant,
+    pub(super) first_step_seconds: Option<f64>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) after_step: Option<Box<dyn FnMut(u64)>>,
 }
 
 impl Trainer {
@@ -183,54 +178,6 @@ impl Trainer {
         Ok(Outcome::Finished(Box::new(metrics)))
     }
 
-    /// What changes between epochs: which parameters are trained, and which heads there are.
-    fn prepare_epoch(&mut self, progress: &mut Progress) -> Result<()> {
-        let (epoch, train) = (self.position.epoch, &self.config.train);
-        let head_only = epoch < train.freeze_epochs;
-        // A checkpoint of a later epoch holds the optimiser of that phase: only at the boundary
-        // does it begin anew.
-        if self.position.batch == 0 && epoch == train.freeze_epochs && epoch > 0 {
-            self.stepper.train_head_only(true, fresh_adam(&self.config))?;
-        }
-        self.stepper.train_head_only(head_only, fresh_adam(&self.config))?;
-        let prune = &self.config.prune;
-        if prune.dynamic > 0 && epoch >= prune.after_epochs && !self.position.pruned {
-            self.prune(progress)?;
-        }
-        Ok(())
-    }
-
-    /// Takes each layer's least important heads out. Errors from before are not compared with those
-    /// after.
-    fn prune(&mut self, progress: &mut Progress) -> Result<()> {
-        let model = self.stepper.model()?;
-        let prune = &self.config.prune;
-        let importance =
-            pruning::importance(model, &self.loader, self.shape, prune.batches, &self.device)?;
-        let heads = model.heads();
-        let least = heads.least(&importance, prune.dynamic);
-        let left = heads.without(&least);
-        progress.note(&format!(
-            "pruned {} of {} heads: {}",
-            heads.count() - left.count(),
-            heads.count(),
-            least.iter().map(|heads| format!("{heads:?}")).collect::<Vec<_>>().join(" ")
-        ));
-        let (model, adam) = pruning::prune(
-            model,
-            self.stepper.adam(),
-            fresh_adam(&self.config),
-            &left,
-            self.data.channels(),
-            &self.device,
-        )?;
-        self.stepper = stepper(model, adam, &self.device, self.shape, &self.config)?;
-        self.best = None;
-        self.position.stopping = EarlyStopping::new(self.config.train.patience);
-        self.position.pruned = true;
-        Ok(())
-    }
-
     /// One epoch, from where it stands. False if asked to stop.
     fn epoch(&mut self, progress: &mut Progress) -> Result<bool> {
         let batches = self.loader.batches();
@@ -332,65 +279,7 @@ impl Trainer {
         self.save()
     }
 
-    fn finish(&mut self, progress: &mut Progress) -> Result<Metrics> {
-        progress.note("measuring the best epoch on the test part");
-        let fresh = self.stepper.model()?.valid();
-        let parameters = learned(&fresh);
-        let model = match self.best.take() {
-            Some(best) => tensors::into_module(fresh, best)?,
-            None => fresh,
-        };
-        let test = self.measure(&model, Part::Test)?;
-        let val = self.measure(&model, Part::Validation)?;
-        let parts = &self.data.forecast;
-        let (epoch_seconds, data_seconds, compute_seconds) = Metrics::seconds(&self.position.rows);
-        let metrics = Metrics {
-            dataset: self.config.data.dataset.clone(),
-            horizon: self.config.model.horizon,
-            test: test.complete,
-            test_drop_last: test.drop_last,
-            val: val.complete,
-            naive: (self.config.model.task == Task::Forecast)
-                .then(|| naive(&parts.test, self.data.output, self.data.period)),
-            epoch_seconds,
-            data_seconds,
-            compute_seconds,
-            epochs: self.position.rows.len(),
-            best_epoch: self.position.stopping.best_epoch(),
-            stopped_early: self.position.epoch < self.config.train.epochs,
-            steps: self.position.step,
-            time_to_first_step_seconds: self.first_step_seconds.unwrap_or_default(),
-            device: self.device_name.clone(),
-            attention: self.config.model.attention.name().to_string(),
-            parameters,
-            windows: WindowCounts {
-                train: parts.train.len(),
-                val: parts.validation.len(),
-                test: parts.test.len(),
-            },
-            seed: self.config.train.seed,
-            version: env!("CARGO_PKG_VERSION").to_string(),
-        };
-        metrics.write(&self.folder.metrics())?;
-        self.log.write(&Event::Finish {
-            step: metrics.steps,
-            best_epoch: metrics.best_epoch,
-            test: metrics.test,
-            test_drop_last: metrics.test_drop_last,
-            val: metrics.val,
-        })?;
-        let device = self.device.clone().without_autodiff();
-        if self.config.model.task == Task::Forecast {
-            let shown = forecast::of_test_window(&model, &self.data, &device)?;
-            plot::save_both(&shown, &self.folder.plot())?;
-        }
-        if let Some(losses) = plot::losses(&self.position.rows) {
-            plot::save_both(&losses, &self.folder.loss_plot())?;
-        }
-        Ok(metrics)
-    }
-
-    fn measure(&self, model: &PatchTst, part: Part) -> Result<Evaluation> {
+    pub(super) fn measure(&self, model: &PatchTst, part: Part) -> Result<Evaluation> {
         let windows = match part {
             Part::Validation => &self.data.forecast.validation,
             Part::Test => &self.data.forecast.test,
@@ -401,7 +290,7 @@ impl Trainer {
 
     /// Adds the losses that wait to the epoch's sum and logs them; the mean of what was read. They are added one
     /// by one in double precision, so that it does not matter when they are read.
-    fn read_losses(&mut self) -> Result<f64> {
+    pub(super) fn read_losses(&mut self) -> Result<f64> {
         let losses = self.stepper.read_losses()?;
         for loss in &losses {
             self.position.loss_sum += f64::from(*loss);
@@ -420,7 +309,7 @@ impl Trainer {
         Ok(loss)
     }
 
-    fn save(&mut self) -> Result<()> {
+    pub(super) fn save(&mut self) -> Result<()> {
         let (model, adam) = (self.stepper.model()?, self.stepper.adam());
         checkpoint::save(
             &self.folder.checkpoint(),
@@ -433,47 +322,8 @@ impl Trainer {
     }
 }
 
-/// The model that a new run starts from, and the names of what `train.weights` did not hold.
-pub(super) fn first_model(
-    config: &Config,
-    channels: usize,
-    device: &Device,
-) -> Result<(PatchTst, Vec<String>)> {
-    let model = PatchTst::new(&config.model, channels, config.train.seed, device);
-    let (model, fresh) = match config.train.weights.as_str() {
-        "" => (model, Vec::new()),
-        path => {
-            let start = start_from(model, channels, std::path::Path::new(path))
-                .with_context(|| format!("train.weights = {path}"))?;
-            (start.model, start.fresh)
-        }
-    };
-    let all = model.heads();
-    let left = all.without(&config.prune.named(config.model.layers));
-    let model = match left == all {
-        true => model,
-        false => heads::prune(&model, &left, channels, device)?,
-    };
-    Ok((model, fresh))
-}
-
-fn fresh_adam(config: &Config) -> Adam {
-    Adam::new(config.train.beta2, config.train.epsilon)
-}
-
-fn stepper(
-    model: PatchTst,
-    adam: Adam,
-    device: &Device,
-    shape: BatchShape,
-    config: &Config,
-) -> Result<Stepper> {
-    let stepper =
-        Stepper::new(model, adam, device, shape, config.train.seed, config.runtime.graph)?;
-    Ok(stepper.clip_norm(config.train.clip_norm))
-}
-
-enum Part {
+/// A part of the data that is measured on.
+pub(super) enum Part {
     Validation,
     Test,
 }

@@ -15,8 +15,8 @@ use crate::train::adam::Adam;
 use crate::train::batch::{BatchShape, compared};
 use crate::train::report::write_whole;
 use crate::train::schedule::StepRate;
+use crate::train::start::first_model;
 use crate::train::step::Stepper;
-use crate::train::training_loop::first_model;
 
 /// How much of the smoothed loss is kept from step to step.
 const SMOOTHING: f64 = 0.98;

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 use super::{HeadsError, joined};
 use crate::language::{
     AnyRowStage, DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Mask,
-    MaskScope, Normaliser, Position, Stages, TableParam, TableRead, Variant,
+    MaskScope, Normaliser, ParamError, Position, Stages, TableParam, TableRead, Variant,
 };
 
 /// Two variants as one: made by [`Variant::and`].
@@ -213,6 +213,11 @@ impl<A: Variant, B: Variant> Variant for And<A, B> {
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
         self.first.check_heads(heads)?;
         self.second.check_heads(heads)
+    }
+
+    fn check_params(&self) -> Result<(), ParamError> {
+        self.first.check_params()?;
+        self.second.check_params()
     }
 
     fn source(&self) -> String {

@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 use super::joined;
 use crate::language::{
     DeviceVariant, LaunchParams, LaunchTarget, LearnedParam, LearnedStage, Mask, MaskScope,
-    Normaliser, Position, Stages, TableParam, TableRead, Variant,
+    Normaliser, ParamError, Position, Stages, TableParam, TableRead, Variant,
 };
 use crate::variants::{Softmax, softmax};
 
@@ -333,6 +333,11 @@ impl<V: Variant, R: HeadParts> Variant for Heads<V, R> {
             return Err(HeadsError::Rows { part });
         }
         self.part.check_heads(heads)
+    }
+
+    fn check_params(&self) -> Result<(), ParamError> {
+        self.rest.check_params()?;
+        self.part.check_params()
     }
 
     fn describe(&self) -> String {

@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use super::HeadsError;
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
-    Stages, TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser,
+    ParamError, Position, Stages, TableParam, TableRead, Variant,
 };
 
 /// What a mask does not keep: made by [`Variant::not`].
@@ -113,6 +113,10 @@ impl<M: Mask> Variant for Not<M> {
 
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
         self.0.check_heads(heads)
+    }
+
+    fn check_params(&self) -> Result<(), ParamError> {
+        self.0.check_params()
     }
 
     fn describe(&self) -> String {

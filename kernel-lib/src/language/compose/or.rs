@@ -5,8 +5,8 @@ use cubecl::prelude::*;
 use super::and::{BothParams, BothParamsLaunch};
 use super::{HeadsError, joined};
 use crate::language::{
-    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser, Position,
-    Stages, TableParam, TableRead, Variant,
+    DeviceVariant, LaunchParams, LaunchTarget, LearnedStage, Mask, MaskScope, Normaliser,
+    ParamError, Position, Stages, TableParam, TableRead, Variant,
 };
 
 /// What either of two masks keeps: made by [`Variant::or`].
@@ -120,6 +120,11 @@ impl<A: Mask, B: Mask> Variant for Or<A, B> {
     fn check_heads(&self, heads: usize) -> Result<(), HeadsError> {
         self.first.check_heads(heads)?;
         self.second.check_heads(heads)
+    }
+
+    fn check_params(&self) -> Result<(), ParamError> {
+        self.first.check_params()?;
+        self.second.check_params()
     }
 
     fn describe(&self) -> String {

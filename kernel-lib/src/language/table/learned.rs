@@ -14,6 +14,13 @@ impl From<f32> for Learned {
     }
 }
 
+impl Learned {
+    /// The number, unless it lies on a device.
+    pub fn number(&self) -> Option<f32> {
+        self.0.number()
+    }
+}
+
 /// A table of one element; a call refuses one of more.
 impl From<Table> for Learned {
     fn from(table: Table) -> Self {

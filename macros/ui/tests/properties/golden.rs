@@ -3,21 +3,22 @@
 //!
 //! `UPDATE_GENERATED=1 cargo test -p tilewright-macros-ui --test properties` writes the file anew.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use crate::differentiate::differentiate;
-use crate::evaluate::{Inputs, Number, evaluate};
-use crate::generate::function;
+use crate::evaluate::{Inputs, Number, Outcome, evaluate};
+use crate::generate::{mask, score};
 use crate::helpers::Helpers;
 use crate::ir::{Function, Input};
 use crate::kind::Kind;
-use crate::properties::difference;
+use crate::properties::{difference, uses_bits};
 use crate::steps_of;
 
 const FILE: &str = "../../kernel-lib/tests/language/generated.rs";
 
-const COUNT: usize = 8;
+/// Scores, and masks, in the file.
+const SCORES: usize = 8;
+const MASKS: usize = 4;
 
 /// The parameters that the file's examples have.
 const PARAMETERS: [Number; 3] = [Number::F32(0.75), Number::U32(3), Number::I32(-2)];
@@ -83,16 +84,19 @@ fn choices(seed: u64) -> Vec<u16> {
 }
 
 fn generated() -> String {
+    HEADER.to_owned() + &scores() + &masks()
+}
+
+fn scores() -> String {
     let helpers = Helpers::new();
-    let mut text = HEADER.to_owned();
-    let mut table = String::new();
+    let (mut text, mut table) = (String::new(), String::new());
     let mut count = 0;
     for seed in 0.. {
-        if count == COUNT {
+        if count == SCORES {
             break;
         }
         let name = format!("generated_{count}");
-        let source = function(&name, &choices(seed), false);
+        let source = score(&name, &choices(seed), false);
         let (_, steps) = steps_of(Kind::Score, &source.0);
         let rows = rows(&steps, &helpers);
         let depends = rows.iter().filter(|(_, _, slope)| *slope != 0.0).count();
@@ -103,16 +107,52 @@ fn generated() -> String {
         }
         count += 1;
         let layout = format!("{source:?}");
-        writeln!(text, "#[score_mod(example(0.75, 3, -2))]\npub {}", layout.trim_start())
-            .expect("a string takes text");
+        text += &format!("#[score_mod(example(0.75, 3, -2))]\npub {}\n", layout.trim_start());
         for (inputs, value, slope) in rows {
             let (score, position) = (inputs.score, inputs.position);
-            writeln!(table, "    ({name:?}, {score:?}, {position:?}, {value:?}, {slope:?}),")
-                .expect("a string takes text");
+            table += &format!("    ({name:?}, {score:?}, {position:?}, {value:?}, {slope:?}),\n");
         }
     }
     text + "/// Function, score, position, value and derivative.\n\
             pub const EXPECTED: &[(&str, f64, [u32; 6], f64, f64)] = &[\n"
+        + &table
+        + "];\n\n"
+}
+
+/// Masks in which no `f32` decides, so that the device decides exactly as the host does.
+fn masks() -> String {
+    let helpers = Helpers::new();
+    let (mut text, mut table) = (String::new(), String::new());
+    let mut count = 0;
+    for seed in 0.. {
+        if count == MASKS {
+            break;
+        }
+        let name = format!("generated_mask_{count}");
+        let source = mask(&name, &choices(seed), false);
+        let (_, steps) = steps_of(Kind::Mask, &source.0);
+        let places = (0..6).flat_map(|query| (0..7).map(move |key| (query, key)));
+        let rows: Vec<([u32; 6], Outcome)> = places
+            .map(|(query, key)| {
+                let position = [(query + key) % 3, key % 4, query, key, 6, 7];
+                let inputs = Inputs { score: 0.0, position, parameters: PARAMETERS.to_vec() };
+                (position, evaluate(&steps, &inputs, &helpers))
+            })
+            .collect();
+        let kept = rows.iter().filter(|(_, outcome)| outcome.results[0] == 1.0).count();
+        let exact = rows.iter().all(|(_, outcome)| outcome.decisions.is_empty());
+        if !exact || !uses_bits(&steps.body) || !(6..rows.len() - 6).contains(&kept) {
+            continue;
+        }
+        count += 1;
+        let layout = format!("{source:?}");
+        text += &format!("#[mask_mod(example(0.75, 3, -2))]\npub {}\n", layout.trim_start());
+        for (position, outcome) in rows {
+            table += &format!("    ({name:?}, {position:?}, {}),\n", outcome.results[0] == 1.0);
+        }
+    }
+    text + "/// Mask, position, and whether the key is seen.\n\
+            pub const EXPECTED_MASKS: &[(&str, [u32; 6], bool)] = &[\n"
         + &table
         + "];\n"
 }

@@ -7,6 +7,10 @@
 // What only the macros' entry points use.
 #![allow(dead_code, unused_imports)]
 
+#[path = "../../../src/along.rs"]
+mod along;
+#[path = "../../../src/arguments.rs"]
+mod arguments;
 #[path = "../../../src/attribute.rs"]
 mod attribute;
 #[path = "../../../src/builder.rs"]
@@ -25,6 +29,8 @@ mod emit;
 mod errors;
 #[path = "../../../src/example.rs"]
 mod example;
+#[path = "../../../src/flat.rs"]
+mod flat;
 #[path = "../../../src/flow.rs"]
 mod flow;
 #[path = "../../../src/given.rs"]
@@ -47,12 +53,18 @@ mod near;
 mod operators;
 #[path = "../../../src/pattern.rs"]
 mod pattern;
+#[path = "../../../src/range.rs"]
+mod range;
 #[path = "../../../src/refuse.rs"]
 mod refuse;
 #[path = "../../../src/signature.rs"]
 mod signature;
+#[path = "../../../src/simplify.rs"]
+mod simplify;
 #[path = "../../../src/sites.rs"]
 mod sites;
+#[path = "../../../src/slopes.rs"]
+mod slopes;
 
 mod evaluate;
 mod generate;

@@ -9,9 +9,9 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use crate::differentiate::differentiate;
 use crate::emit::readable::readable;
 use crate::evaluate::{Inputs, Number, evaluate};
-use crate::generate::{Source, function};
+use crate::generate::{Source, mask, score};
 use crate::helpers::Helpers;
-use crate::ir::{Function, Input};
+use crate::ir::{Block, Function, Input, Op, Statement};
 use crate::kind::Kind;
 use crate::steps_of;
 
@@ -27,7 +27,11 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 fn sources() -> impl Strategy<Value = Source> {
-    vec(any::<u16>(), 0..160).prop_map(|choices| function("f", &choices, true))
+    vec(any::<u16>(), 0..160).prop_map(|choices| score("f", &choices, true))
+}
+
+fn masks() -> impl Strategy<Value = Source> {
+    vec(any::<u16>(), 0..160).prop_map(|choices| mask("f", &choices, true))
 }
 
 fn points() -> impl Strategy<Value = Inputs> {
@@ -164,6 +168,45 @@ fn readable_texts_are_functions_of_the_language_that_mean_the_same() {
         "{} texts decide otherwise",
         otherwise.get()
     );
+}
+
+#[test]
+fn readable_masks_decide_as_the_masks_do() {
+    let (helpers, compared, of_bits) = (Helpers::new(), Cell::new(0), Cell::new(0));
+    let result = runner(CASES / 2).run(&(masks(), vec(points(), 3)), |(source, points)| {
+        let (signature, steps) = steps_of(Kind::Mask, &source.0);
+        let text = readable(&signature, "f", &steps);
+        let (_, again) = steps_of(Kind::Mask, &text);
+        of_bits.set(of_bits.get() + u32::from(uses_bits(&steps.body)));
+        for inputs in &points {
+            let expected = evaluate(&steps, inputs, &helpers);
+            let given = evaluate(&again, inputs, &helpers);
+            // Constants are rounded to `f32` in a text: what they decide is for the test above.
+            if expected.decisions != given.decisions || expected.largest > LARGEST {
+                continue;
+            }
+            prop_assert!(
+                given.results == expected.results,
+                "{given:?}, not {expected:?}, at {inputs:?}, from\n{text}"
+            );
+            compared.set(compared.get() + 1);
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    assert!(compared.get() > 2 * CASES / 2, "{} decisions compared", compared.get());
+    assert!(of_bits.get() > CASES / 20, "{} masks work on bits", of_bits.get());
+}
+
+/// Whether an operator on the bits of integers is left of the function.
+pub fn uses_bits(block: &Block) -> bool {
+    block.statements.iter().any(|statement| match statement {
+        Statement::Let { op: Op::Binary(op, ..), .. } => op.is_of_bits(),
+        Statement::Let { .. } => false,
+        Statement::If { then, otherwise, .. } => uses_bits(then) || uses_bits(otherwise),
+    })
 }
 
 #[test]

@@ -7,15 +7,13 @@ use cubecl::prelude::*;
 use super::fold::{Fold, append, folded_ones, folded_rows, folded_weights, stacked};
 use super::parts::{Part, parts};
 use super::softmax::{normaliser_of, ones, quad_sum, row_max, weights_of};
-use super::stages::staged;
+use super::stages::{modify_tile, no_key, weighed};
 use super::{Head, Heads, Operand, PlaneConfig, RowBlock, UNROLLED_BLOCKS, held, held_beside};
 use crate::algorithms::{Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, UNIT_BYTES};
 use crate::tile::elements::Half;
-use crate::tile::fragment::{
-    COLS, ROWS, add_product, cells, dot, lane_col, lane_row, store16, zeros,
-};
+use crate::tile::fragment::{COLS, ROWS, add_product, dot, lane_row, store16, zeros};
 use crate::tile::math::round_results_to;
 use crate::tile::operand::{empty_operand, push_result, rows16};
 use crate::tile::ptx::{
@@ -358,68 +356,6 @@ fn attend_block<V: DeviceVariant>(
         let largest = select(second, lower, upper);
         lse[head.group.first_row + mine as usize] = (lg2(sum) + largest) * LN_2;
     }
-}
-
-/// The variant's stages on one tile of scores, and the ragged edge where it was not there before.
-#[cube]
-fn modify_tile<V: DeviceVariant>(
-    product: F4,
-    row: u32,
-    #[comptime] tile: usize,
-    head: Head,
-    params: &V::Params,
-    #[comptime] masks: bool,
-    #[comptime] config: PlaneConfig,
-) -> F4 {
-    if comptime!(config.scales_first() || masks) {
-        let ragged = comptime!((tile + 1) * COLS > config.keys);
-        let mut modified_tile = F4::empty();
-        #[unroll]
-        for cell in 0..4usize {
-            let query = row + comptime!(cell as u32 / 2 * 8);
-            let key = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
-            let (at, x) = (head.cell(query, key), product.extract(cell));
-            let cell_scores = staged::<V>(x, at, head.scale, params, masks, ragged, config);
-            modified_tile.insert(cell, cell_scores.modified);
-        }
-        modified_tile
-    } else {
-        product
-    }
-}
-
-/// Normalised weights times what the variant weighs them with.
-#[cube]
-fn weighed<V: DeviceVariant>(
-    weights: F4,
-    row: u32,
-    #[comptime] tile: usize,
-    head: Head,
-    params: &V::Params,
-) -> F4 {
-    if comptime!(V::WEIGHS) {
-        let mut result = F4::empty();
-        #[unroll]
-        for cell in 0..4usize {
-            let query = row + comptime!(cell as u32 / 2 * 8);
-            let key = lane_col() + comptime!((tile * COLS + cell % 2) as u32);
-            let factor = V::weight(head.cell(query, key).position(), params);
-            result.insert(cell, weights.extract(cell) * factor);
-        }
-        result
-    } else {
-        weights
-    }
-}
-
-/// What a tile with missing keys starts from.
-#[cube]
-fn no_key(#[comptime] tile: usize, #[comptime] config: PlaneConfig) -> F4 {
-    let key = lane_col() + comptime!((tile * COLS) as u32);
-    let keys = comptime!(config.keys as u32);
-    let a = select(key < keys, 0.0f32, f32::NEG_INFINITY);
-    let b = select(key + 1 < keys, 0.0f32, f32::NEG_INFINITY);
-    cells(a, b, a, b)
 }
 
 /// At least the square of the longest row: its number of registers times the largest square of one,
