@@ -48,6 +48,7 @@ Examples:
   patchtst forecast --run runs/mine --input new.csv --output next.csv --plot next.png
   patchtst train --preset pretrain --device cuda   learn to fill hidden patches in, then
   patchtst train --preset finetune train.weights=runs/etth1-96-20260101-120000
+  patchtst export --run runs/mine --output mine    as Hugging Face's transformers reads it
   patchtst show --preset traffic
 Each command's --help has more.";
 
