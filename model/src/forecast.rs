@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::{Series, dates};
 
-use crate::config::{Config, OutputKind};
-use crate::data::{Data, predicted};
+use crate::config::{Config, OutputKind, Task};
+use crate::data::Data;
 use crate::patchtst::PatchTst;
 use crate::plot::{self, Panel};
 use crate::train::checkpoint::{Checkpoint, DataFacts};
@@ -68,6 +68,10 @@ pub struct Forecast {
 impl Forecaster {
     /// The trained model of `checkpoint` on `device`.
     pub fn new(config: &Config, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
+        let task = config.model.task;
+        if task != Task::Forecast {
+            bail!("model.task = {task}: the model was not trained to forecast");
+        }
         Ok(Self {
             model: checkpoint.model(config, device)?,
             facts: checkpoint.facts.clone(),
@@ -93,6 +97,14 @@ impl Forecaster {
         quantiles.dedup();
         self.quantiles = quantiles;
         Ok(self)
+    }
+
+    /// The quantiles to forecast where none are asked for: none of points.
+    pub fn usual_quantiles(&self) -> Vec<f64> {
+        match self.model.config.output {
+            OutputKind::Point => Vec::new(),
+            _ => vec![0.1, 0.5, 0.9],
+        }
     }
 
     /// Steps that the model forecasts at once.
@@ -141,13 +153,7 @@ impl Forecaster {
                 title: facts.outputs[channel].clone(),
                 context: every(past, facts.output.unwrap_or(channel), channels),
                 forecast: every(&tables[0], channel, out),
-                band: match &tables[1..] {
-                    [low, .., high] => every(low, channel, out)
-                        .into_iter()
-                        .zip(every(high, channel, out))
-                        .collect(),
-                    _ => Vec::new(),
-                },
+                band: band(&tables, channel, out),
                 dates: if known {
                     before.chain(after.iter().cloned()).collect()
                 } else {
@@ -205,7 +211,14 @@ impl Forecaster {
         let mut all = vec![Vec::with_capacity(steps * out); 1 + self.quantiles.len()];
         while all[0].len() < steps * out {
             let start = x.len() - self.context * channels;
-            let block = self.block(&x[start..], channels)?;
+            let block = predict(
+                &self.model,
+                &x[start..],
+                (self.context, channels),
+                self.facts.output,
+                &self.quantiles,
+                &self.device,
+            )?;
             if out == channels {
                 x.extend_from_slice(&block[0]);
             }
@@ -218,38 +231,44 @@ impl Forecaster {
         }
         Ok(all)
     }
-
-    /// Points and quantiles of the next horizon behind one window `[context, channels]`.
-    fn block(&self, x: &[f32], channels: usize) -> Result<Vec<Vec<f32>>> {
-        let x = window(x, self.context, channels, &self.device);
-        let forecast = self.model.forecast(x, None).only(self.facts.output);
-        let mut tables = vec![in_time(forecast.clone().mean())?];
-        if self.quantiles.is_empty() {
-            return Ok(tables);
-        }
-        let read = forecast.read()?;
-        let (steps, out) = (self.horizon, self.facts.outputs.len());
-        for probability in &self.quantiles {
-            let values = read.quantile(*probability).with_context(|| {
-                format!("quantile {probability}: the model's distribution has no finite parameters")
-            })?;
-            let at = |cell: usize| values[cell % out * steps + cell / out] as f32;
-            tables.push((0..steps * out).map(at).collect());
-        }
-        Ok(tables)
-    }
 }
 
-/// The model's forecast of one window `[context, channels]`: `[horizon, channels out]`, scaled.
+/// Scaled points and quantiles `[horizon, channels out]` behind one window of the shape
+/// `[context, channels]`.
 fn predict(
     model: &PatchTst,
     x: &[f32],
-    context: usize,
-    channels: usize,
+    (context, channels): (usize, usize),
     output: Option<usize>,
+    quantiles: &[f64],
     device: &Device,
-) -> Result<Vec<f32>> {
-    in_time(predicted(model.forward(window(x, context, channels, device), None), output))
+) -> Result<Vec<Vec<f32>>> {
+    let forecast = model.forecast(window(x, context, channels, device), None).only(output);
+    let point = forecast.clone().mean();
+    let [_, out, steps] = point.dims();
+    let mut tables = vec![in_time(point)?];
+    if quantiles.is_empty() {
+        return Ok(tables);
+    }
+    let read = forecast.read()?;
+    for probability in quantiles {
+        let values = read.quantile(*probability).with_context(|| {
+            format!("quantile {probability}: the model's distribution has no finite parameters")
+        })?;
+        let at = |cell: usize| values[cell % out * steps + cell / out] as f32;
+        tables.push((0..steps * out).map(at).collect());
+    }
+    Ok(tables)
+}
+
+/// The interval of a channel between the first and the last of the quantiles behind the points.
+fn band(tables: &[Vec<f64>], channel: usize, channels: usize) -> Vec<(f64, f64)> {
+    match tables.get(1..) {
+        Some([low, .., high]) => {
+            every(low, channel, channels).into_iter().zip(every(high, channel, channels)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// One window `[context, channels]` as the model takes it.
@@ -314,9 +333,13 @@ pub fn of_test_window(model: &PatchTst, data: &Data, device: &Device) -> Result<
     let x = windows.x(window);
     let mut y = Vec::new();
     windows.extend_y(window, &mut y);
-    let forecast = predict(model, x, context, channels, data.output, device)?;
+    let quantiles: &[f64] =
+        if model.config.output == OutputKind::Point { &[] } else { &[0.1, 0.9] };
+    let tables = predict(model, x, (context, channels), data.output, quantiles, device)?;
     let scaler = &data.forecast.scaler_out;
-    let (forecast, truth) = (scaler.inverse(&forecast)?, scaler.inverse(&y)?);
+    let tables: Vec<Vec<f64>> =
+        tables.iter().map(|table| scaler.inverse(table)).collect::<Result<_, _>>()?;
+    let truth = scaler.inverse(&y)?;
     let past = data.forecast.scaler.inverse(x)?;
     let out = windows.channels_out();
     let start = windows.start(window);
@@ -329,7 +352,8 @@ pub fn of_test_window(model: &PatchTst, data: &Data, device: &Device) -> Result<
         title: data.forecast.outputs[channel].clone(),
         context: every(&past, data.output.unwrap_or(channel), channels),
         truth: every(&truth, channel, out),
-        forecast: every(&forecast, channel, out),
+        forecast: every(&tables[0], channel, out),
+        band: band(&tables, channel, out),
         dates: dates.clone(),
         ..Panel::default()
     });

@@ -43,7 +43,7 @@ pub struct ForecastArgs {
     /// Rows to forecast; default: the model's horizon
     #[arg(long, value_name = "STEPS")]
     pub horizon: Option<usize>,
-    /// Quantiles of a model that forecasts distributions, a column for each: 0.1,0.5,0.9
+    /// Quantiles of a model that forecasts distributions, a column for each; default: 0.1,0.5,0.9
     #[arg(long, value_name = "P,P", value_delimiter = ',')]
     pub quantiles: Vec<f64>,
     /// Where the forecast goes: a file, or for several inputs a folder
@@ -81,8 +81,12 @@ pub(super) fn run(args: &ForecastArgs) -> Result<()> {
     }
     let tasks = tasks(args)?;
     let runtime = runtime::open(&config.runtime)?;
-    let forecaster = Forecaster::new(&config, &checkpoint, &runtime.device)?
-        .with_quantiles(args.quantiles.clone())?;
+    let forecaster = Forecaster::new(&config, &checkpoint, &runtime.device)?;
+    let quantiles = match args.quantiles.is_empty() {
+        true => forecaster.usual_quantiles(),
+        false => args.quantiles.clone(),
+    };
+    let forecaster = forecaster.with_quantiles(quantiles)?;
     let steps = args.horizon.unwrap_or(forecaster.horizon());
     let one = |task: &Task| -> Result<()> {
         let series = match &task.input {

@@ -105,13 +105,14 @@ impl Picture for Lines {
             .axis_desc_style((FONT, 15).into_font().color(&INK))
             .draw()
             .map_err(fault)?;
-        for (at, text) in &self.marks {
+        for (place, (at, text)) in self.marks.iter().enumerate() {
             let Some(x) = self.place(*at) else { continue };
             chart
                 .draw_series(LineSeries::new([(x, low), (x, high)], GREY.stroke_width(1)))
                 .map_err(fault)?;
             let style = (FONT, 14).into_font().color(&INK);
-            let label = EmptyElement::at((x, high)) + Text::new(text.clone(), (6, 4), style);
+            let label = EmptyElement::at((x, high))
+                + Text::new(text.clone(), (6, 4 + 18 * place as i32), style);
             chart.plotting_area().draw(&label).map_err(fault)?;
         }
         for (points, (_, style)) in curves.into_iter().zip(entries) {

@@ -15,7 +15,7 @@ use crate::train::report::{EpochRow, Metrics, write_whole};
 /// What a finished run cost and yielded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
-    /// Medians over the epochs, so that the first, in which kernels are compiled, says nothing.
+    /// Medians over the epochs but the first, in which kernels are compiled; of one epoch, its own.
     pub seconds: f64,
     /// Of these, waiting for data.
     pub data_seconds: f64,
@@ -59,7 +59,8 @@ pub struct Report {
 impl Outcome {
     /// From a run's report and its epochs.
     pub fn of(metrics: &Metrics, epochs: &[EpochRow]) -> Self {
-        let over = |pick: fn(&EpochRow) -> f64| median(epochs.iter().map(pick).collect());
+        let warm = if epochs.len() > 1 { &epochs[1..] } else { epochs };
+        let over = |pick: fn(&EpochRow) -> f64| median(warm.iter().map(pick).collect());
         let best = epochs.iter().find(|row| row.epoch == metrics.best_epoch);
         Self {
             seconds: over(|row| row.seconds),
@@ -137,10 +138,9 @@ impl Report {
         }
         let places: Vec<_> = self.rows.iter().map(|row| self.place(row)).collect();
         let first = self.series.first().cloned().unwrap_or_default();
-        for here in 0..self.rows.len() {
-            let reference = places
-                .iter()
-                .position(|(category, series)| *category == places[here].0 && *series == first);
+        for (here, (category, _)) in places.iter().enumerate() {
+            let reference =
+                places.iter().position(|place| place.0 == *category && place.1 == first);
             let seconds = |place: usize| Some(self.rows[place].outcome.as_ref()?.compute_seconds);
             let (reference, own) = (reference.and_then(seconds), seconds(here));
             if let Some(outcome) = &mut self.rows[here].outcome {
@@ -316,5 +316,67 @@ impl Report {
             curves: self.series.iter().map(curve).collect(),
             marks: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(compute_seconds: f64) -> Outcome {
+        let test = Errors { mse: 0.5, mae: 0.4 };
+        Outcome {
+            seconds: compute_seconds + 1.0,
+            data_seconds: 1.0,
+            compute_seconds,
+            speedup_percent: None,
+            train: 0.4,
+            val: 0.45,
+            test,
+            test_drop_last: None,
+            epochs: 3,
+            device: "cpu".into(),
+        }
+    }
+
+    fn report() -> Report {
+        let dimensions = [
+            Dimension::new("batch_size", &["train.batch_size"], "32,64").expect("values"),
+            Dimension::new(ATTENTION, &["model.attention"], "vanilla,tuned,saved").expect("values"),
+        ];
+        let base = crate::config::presets::by_name("tiny").expect("a preset");
+        let cells = super::super::cells(&base, &dimensions, Path::new(".")).expect("cells");
+        Report::new("tiny", &dimensions, &cells)
+    }
+
+    #[test]
+    fn speedups_are_against_the_first_attention_of_the_same_settings() {
+        let mut report = report();
+        // Whatever comes first: the reference may be the last to end.
+        report.put(1, Ok(outcome(2.0)));
+        assert_eq!(report.rows[1].outcome.as_ref().and_then(|o| o.speedup_percent), None);
+        report.put(0, Ok(outcome(3.0)));
+        report.put(4, Ok(outcome(4.0)));
+        report.put(3, Ok(outcome(2.0)));
+        report.put(5, Err("out of memory".into()));
+        let speedups: Vec<Option<f64>> = report
+            .rows
+            .iter()
+            .map(|row| row.outcome.as_ref().and_then(|outcome| outcome.speedup_percent))
+            .collect();
+        assert_eq!(speedups, [Some(0.0), Some(50.0), None, Some(0.0), Some(-50.0), None]);
+        let text = report.table().text();
+        assert!(text.contains("+50.0%") && text.contains("failed") && text.contains("not run"));
+        let times = report.times();
+        assert_eq!((times.categories.len(), times.series.len()), (2, 3));
+        assert_eq!(times.bars[1][1].map(|bar| bar.parts), Some((4.0, 1.0)));
+        assert_eq!(report.errors().curves[0].points, [(32.0, 0.5), (64.0, 0.5)]);
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(Vec::new()).is_nan());
     }
 }
