@@ -91,6 +91,11 @@ pub struct ModelConfig {
     pub variant: String,
 }
 
+/// What 31 bits can count.
+const MOST_NUMBERS: u128 = (1 << 31) - 1;
+/// More layers than this are a slip of the keyboard.
+const MOST_LAYERS: usize = 1000;
+
 impl ModelConfig {
     /// Refuses what cannot be built.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -125,8 +130,35 @@ impl ModelConfig {
             let reason = "sines and cosines need an even model.d_model";
             return Err(ConfigError::invalid("model.d_model", self.d_model, reason));
         }
+        self.check_size()?;
         self.check_head()?;
         self.check_attention()
+    }
+
+    /// Refuses matrices whose places cannot be counted on a device, before anything is allocated.
+    fn check_size(&self) -> Result<(), ConfigError> {
+        let product = |factors: [usize; 3]| factors.iter().map(|f| *f as u128).product::<u128>();
+        let widest = self.head_dim().max(self.value_dim());
+        for (key, value, numbers) in [
+            ("model.d_model", self.d_model, product([self.d_model, self.d_model, 1])),
+            ("model.d_ff", self.d_ff, product([self.d_model, self.d_ff, 1])),
+            ("model.d_k", widest, product([self.d_model, self.heads, widest])),
+            ("model.horizon", self.horizon, product([self.tokens(), self.d_model, self.horizon])),
+        ] {
+            if numbers > MOST_NUMBERS {
+                let reason = format!(
+                    "with model.context = {}, a matrix would hold {numbers} numbers, above \
+                     {MOST_NUMBERS}",
+                    self.context
+                );
+                return Err(ConfigError::invalid(key, value, reason));
+            }
+        }
+        if self.layers > MOST_LAYERS {
+            let reason = format!("must not exceed {MOST_LAYERS}");
+            return Err(ConfigError::invalid("model.layers", self.layers, reason));
+        }
+        Ok(())
     }
 
     fn check_dropouts(&self) -> Result<(), ConfigError> {
