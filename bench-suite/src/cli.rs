@@ -1,4 +1,4 @@
-//! The command line: `bench-suite attention | conformance | explain | kernels | step-time`, and the other programs.
+//! The command line: `bench-suite attention | conformance | explain | kernels | paper | step-time`, and the other programs.
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -8,6 +8,7 @@ use crate::check_kernels::{self, CheckKernelsArgs};
 use crate::conformance::{self, ConformanceArgs};
 use crate::explain::{self, ExplainArgs};
 use crate::kernels::{self, KernelsArgs};
+use crate::paper::{self, PaperArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +18,7 @@ Examples:
   bench-suite attention --shapes B896H16S42D8 --dtype bf16 --plans all --output results/
   bench-suite explain softcap --param cap=30 --seq 42 --head-dim 8
   bench-suite kernels --output results/            kernels under #[kernel], every tuning
+  bench-suite paper runs/ --output results/        trained runs beside the published table
   bench-suite step-time --preset ettm1 --channels 7
   bench-suite autotune run --output table.json     as the program of that name
 Linked or copied under the name patchtst, autotune or datasets, it is that program.";
@@ -43,6 +45,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Device time of whole kernels under `#[kernel]`, beside what memory bandwidth allows
     Kernels(KernelsArgs),
+    /// Errors of trained runs beside the published ones
+    Paper(PaperArgs),
     /// Time of PatchTST's training step
     StepTime(tilewright_patchtst::cli::StepTimeArgs),
     /// The program `patchtst`
@@ -66,6 +70,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Conformance(args) => conformance::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Kernels(args) => kernels::run(&args),
+        Command::Paper(args) => paper::run(&args),
         Command::StepTime(args) => {
             patchtst::run(patchtst::Cli { command: patchtst::Command::StepTime(args) })
         }

@@ -14,6 +14,7 @@
 //! | [`check_kernels`] | registers and spills of the shipped kernels, without a GPU |
 //! | [`explain`] | a variant's function, derivative, plan and kernels, to read |
 //! | [`kernels`] | device time of whole kernels under `#[kernel]` |
+//! | [`paper`] | errors of trained runs beside the published table |
 //! | [`conformance`] | the library's conformance suite, with progress |
 
 pub mod attention;
@@ -26,6 +27,7 @@ pub mod implementation;
 pub mod kernels;
 pub mod measure;
 pub mod oracle;
+pub mod paper;
 pub mod peers;
 pub mod results;
 pub mod shapes;

@@ -9,7 +9,7 @@ use tilewright_datasets::{
     Series, Source, Windows, catalog,
 };
 
-use crate::config::Config;
+use crate::config::{Config, Task};
 
 /// A series made ready for a model.
 pub struct Data {
@@ -25,6 +25,13 @@ impl Data {
     /// Opens what `[data]` names, split and scaled for `[model]`'s windows.
     pub fn open(config: &Config) -> Result<Self> {
         let data = &config.data;
+        let task = config.model.task;
+        if !matches!(task, Task::Forecast | Task::Pretrain) {
+            bail!(
+                "model.task = {task}: a series alone has no labels; from a file, forecast and pretrain \
+                 are trained (PatchTst::loss trains the others in a program)"
+            );
+        }
         let root = (!data.root.is_empty()).then(|| Path::new(&data.root));
         let source = catalog::open(&data.dataset, root, &ReadOptions::default())
             .with_context(|| format!("data.dataset = {}", data.dataset))?;

@@ -5,11 +5,13 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tilewright_datasets::Windows;
 
-use crate::config::Config;
+use crate::config::{Config, Task};
 use crate::data::{Data, predicted, to_device};
-use crate::patchtst::PatchTst;
+use crate::masking::masks;
+use crate::patchtst::{PatchTst, Reconstruction};
 
-/// Mean squared and mean absolute error, over windows, steps and channels of scaled values.
+/// Mean squared and mean absolute error, over windows, steps and channels of scaled values; in
+/// pretraining over the hidden patches of values that RevIN has normalised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     pub mse: f64,
@@ -52,11 +54,20 @@ pub fn evaluate(
         }
         Ok(())
     };
-    for batch in loader.epoch(0) {
+    for (number, batch) in loader.epoch(0).enumerate() {
         let (x, y) = to_device(&batch?, size, windows, device);
-        let difference = predicted(model.forward(x, None), output) - y;
-        let per_window =
-            |errors: Tensor<3>| errors.reshape([size as i64, -1]).mean_dim(1).reshape([1, size]);
+        let (difference, counted) = match config.model.task {
+            Task::Pretrain => {
+                let mask = validation_mask(config, size, windows.channels(), number as u64, device);
+                masked_difference(model, x, mask)
+            }
+            _ => {
+                let difference = predicted(model.forward(x, None), output) - y;
+                let [_, channels, steps] = difference.dims();
+                (difference.reshape([size, channels * steps]), (channels * steps) as f32)
+            }
+        };
+        let per_window = |errors: Tensor<2>| (errors.sum_dim(1) / counted).reshape([1, size]);
         waiting.push(Tensor::cat(
             vec![per_window(difference.clone().square()), per_window(difference.abs())],
             0,
@@ -75,6 +86,30 @@ pub fn evaluate(
         drop_last: (full > 0).then(|| over(full)),
         windows: count,
     })
+}
+
+/// The same masks in every epoch, so that validation errors can be compared.
+fn validation_mask(
+    config: &Config,
+    batch: usize,
+    channels: usize,
+    number: u64,
+    device: &Device,
+) -> Tensor<3> {
+    let shape = [batch, channels, config.model.patches()];
+    Tensor::from_data(masks(&config.pretrain, shape, number), device)
+}
+
+/// What was filled in, less what was there, zero where nothing was hidden: `[batch, all]`; and how
+/// many numbers of a window count, on average.
+fn masked_difference(model: &PatchTst, x: Tensor<3>, mask: Tensor<3>) -> (Tensor<2>, f32) {
+    let [batch, channels, count] = mask.dims();
+    let Reconstruction { patches, predicted } = model.reconstruct(x, mask.clone(), None);
+    let length = patches.dims()[3];
+    let hidden: f32 = mask.clone().sum().into_data().iter::<f32>().sum();
+    let difference = (predicted - patches) * mask.unsqueeze_dim(3);
+    let all = channels * count * length;
+    (difference.reshape([batch, all]), hidden * length as f32 / batch as f32)
 }
 
 fn mean(values: &[f64]) -> f64 {

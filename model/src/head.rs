@@ -1,24 +1,23 @@
-//! The flatten head: all tokens of a sequence to its forecast in one linear layer.
+//! The heads: from a sequence's tokens to forecasts, patches, classes or numbers.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::ModelConfig;
-use crate::linear::{Linear, uniform};
+use crate::config::{ModelConfig, Pooling, Task};
 use crate::pass::{TrainingPass, dropout};
+use crate::per_channel::PerChannel;
 
-/// One head for all channels, or one for each.
+/// One linear layer for each number that describes an output: one for a point, two or three for a
+/// distribution.
 ///
-/// Features are flattened token by token (`[tokens, d_model]`), as Hugging Face's model does; the
-/// official code flattens `[d_model, tokens]`, which is the same layer with its weights permuted.
+/// Where all tokens are read, they are flattened token by token (`[tokens, d_model]`), as Hugging
+/// Face's model does; the official code flattens `[d_model, tokens]`, which is the same layer with
+/// its weights permuted.
 #[derive(Module, Debug)]
 pub struct Head {
-    pub shared: Option<Linear>,
-    /// `[channels, tokens * d_model, horizon]`
-    pub weights: Option<Param<Tensor<3>>>,
-    /// `[channels, 1, horizon]`
-    pub biases: Option<Param<Tensor<3>>>,
+    pub projections: Vec<PerChannel>,
 }
 
 impl Head {
@@ -28,46 +27,64 @@ impl Head {
         rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> Self {
-        let features = config.tokens() * config.d_model;
-        if !config.individual_head {
-            return Self {
-                shared: Some(Linear::new(features, config.horizon, rng, device)),
-                weights: None,
-                biases: None,
-            };
-        }
-        let bound = (1.0 / features as f32).sqrt();
-        let weights = uniform([channels, features, config.horizon], bound, rng, device);
-        let biases = uniform([channels, 1, config.horizon], bound, rng, device);
-        Self {
-            shared: None,
-            weights: Some(Param::from_tensor(weights)),
-            biases: Some(Param::from_tensor(biases)),
-        }
+        let individual = config.individual_head.then_some(channels);
+        let d = config.d_model;
+        let pooled = config.cls_token || config.pooling != Pooling::None;
+        let (own, inputs, outputs) = match config.task {
+            Task::Forecast if pooled => (individual, d, config.horizon),
+            Task::Forecast => (individual, config.tokens() * d, config.horizon),
+            Task::Pretrain => (None, d, config.patch_len),
+            Task::Classification | Task::Regression => (None, channels * d, config.targets),
+        };
+        let layer = |_| PerChannel::new(own, inputs, outputs, rng, device);
+        Self { projections: (0..config.output.parameters()).map(layer).collect() }
     }
 
-    /// `x`: `[batch * channels, features]` to `[batch, channels, horizon]`.
+    /// `x`: `[batch, channels, tokens, d_model]`; each result is
+    ///
+    /// | task | shape |
+    /// |---|---|
+    /// | forecast | `[batch, channels, 1, horizon]` |
+    /// | pretraining | `[batch, channels, patches, patch_len]` |
+    /// | classification, regression | `[batch, 1, 1, targets]` |
     pub fn forward(
         &self,
-        x: Tensor<2>,
-        channels: usize,
-        rate: f64,
+        x: Tensor<4>,
+        config: &ModelConfig,
         pass: Option<&TrainingPass>,
-    ) -> Tensor<3> {
-        let [rows, features] = x.dims();
-        let batch = rows / channels;
-        let y = match (&self.shared, &self.weights, &self.biases) {
-            (None, Some(weights), Some(biases)) => {
-                let x = x.reshape([batch, channels, features]).swap_dims(0, 1);
-                (x.matmul(weights.val()) + biases.val()).swap_dims(0, 1)
-            }
-            (Some(shared), ..) => {
-                let y = shared.forward(x);
-                let horizon = y.dims()[1];
-                y.reshape([batch, channels, horizon])
-            }
-            _ => unreachable!("a head is shared or individual"),
+    ) -> Vec<Tensor<4>> {
+        let x = features(x, config);
+        let first = config.head_dropout_first || config.task != Task::Forecast;
+        let x = if first { dropout(x, config.head_dropout, pass) } else { x };
+        let project = |layer: &PerChannel| {
+            let y = layer.forward(x.clone());
+            if first { y } else { dropout(y, config.head_dropout, pass) }
         };
-        dropout(y, rate, pass)
+        let mut outputs: Vec<_> = self.projections.iter().map(project).collect();
+        let [low, high] = config.output_range;
+        if config.task == Task::Regression && low < high {
+            outputs = outputs.into_iter().map(|y| sigmoid(y) * (high - low) + low).collect();
+        }
+        outputs
+    }
+}
+
+/// What the linear layer reads.
+fn features(x: Tensor<4>, config: &ModelConfig) -> Tensor<4> {
+    let [batch, channels, tokens, d] = x.dims();
+    if config.task == Task::Pretrain {
+        let first = usize::from(config.cls_token);
+        return x.narrow(2, first, tokens - first);
+    }
+    let pooled = match config.pooling {
+        _ if config.cls_token => x.narrow(2, 0, 1),
+        Pooling::None => x.reshape([batch, channels, 1, tokens * d]),
+        Pooling::Mean => x.mean_dim(2),
+        Pooling::Max => x.max_dim(2),
+        Pooling::Last => x.narrow(2, tokens - 1, 1),
+    };
+    match config.task {
+        Task::Classification | Task::Regression => pooled.reshape([batch, 1, 1, channels * d]),
+        Task::Forecast | Task::Pretrain => pooled,
     }
 }

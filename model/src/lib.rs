@@ -4,36 +4,53 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`] | `[model]`, `[data]`, `[train]`, `[runtime]`; presets; overrides |
-//! | [`patchtst`] | the model: [`revin`], [`patching`], [`encoder`] with [`attention`] and [`batch_norm`], [`head`] |
+//! | [`patchtst`] | the model: [`revin`], [`patching`], [`position`], [`encoder`] with [`attention`] and [`norm`], [`head`] |
+//! | [`masking`], [`heads`] | what pretraining hides; heads that are pruned |
+//! | [`distribution`], [`decomposition`] | forecasts with a spread; trend and season apart |
 //! | [`ops`], [`pass`] | linear layers, normalisation, GELU and dropout as operators with own gradients |
 //! | [`train`] | the loop, steps recorded as CUDA graphs, Adam, schedules, early stopping, checkpoints, reports |
 //! | [`tensors`] | safetensors files, and modules to and from them |
+//! | [`weights`] | Hugging Face's and the official code's weights, and those of other runs |
 //! | [`evaluate`] | errors under both protocols, and the naive forecasts |
 //! | [`mod@forecast`], [`plot`] | forecasts past the end of a series, and pictures |
-//! | [`runtime`] | the device, and how Burn's GPU backend is set up |
+//! | [`compare`], [`mod@sweep`] | runs side by side, and many of them at once |
+//! | [`runtime`], [`out_of_memory`] | the device, how Burn's GPU backend is set up, and advice where its memory does not suffice |
+//! | [`table`] | tables for people |
 //! | [`cli`] | the command line, for this crate's binary and for others to embed |
 
 pub mod attention;
 pub mod batch_norm;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod data;
+pub mod decomposition;
+pub mod distribution;
 pub mod encoder;
 pub mod evaluate;
 pub mod forecast;
 pub mod head;
+pub mod heads;
 pub mod linear;
+pub mod masking;
+pub mod norm;
 pub mod ops;
+pub mod out_of_memory;
 pub mod pass;
 pub mod patching;
 pub mod patchtst;
+pub mod per_channel;
 pub mod plot;
+pub mod position;
 pub mod progress;
 pub mod revin;
 pub mod runtime;
 pub mod step_time;
+pub mod sweep;
+pub mod table;
 pub mod tensors;
 pub mod train;
+pub mod weights;
 
 pub use config::Config;
 pub use patchtst::PatchTst;

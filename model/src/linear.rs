@@ -7,11 +7,11 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::ops;
 
-/// `y = x W + b` with `W` of shape `[inputs, outputs]`.
+/// `y = x W + b` with `W` of shape `[inputs, outputs]`; `b` may be absent.
 #[derive(Module, Debug)]
 pub struct Linear {
     pub weight: Param<Tensor<2>>,
-    pub bias: Param<Tensor<1>>,
+    pub bias: Option<Param<Tensor<1>>>,
 }
 
 impl Linear {
@@ -20,13 +20,22 @@ impl Linear {
         let bound = (1.0 / inputs as f32).sqrt();
         Self {
             weight: Param::from_tensor(uniform([inputs, outputs], bound, rng, device)),
-            bias: Param::from_tensor(uniform([outputs], bound, rng, device)),
+            bias: Some(Param::from_tensor(uniform([outputs], bound, rng, device))),
         }
+    }
+
+    pub fn without_bias(self) -> Self {
+        Self { bias: None, ..self }
     }
 
     /// `[rows, inputs] -> [rows, outputs]`
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        ops::linear(x, self.weight.val(), self.bias.val())
+        let weight = self.weight.val();
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([weight.dims()[1]], &x.device()),
+        };
+        ops::linear(x, weight, bias)
     }
 }
 

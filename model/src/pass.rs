@@ -24,6 +24,16 @@ impl TrainingPass {
         Self { control, site: Cell::new(0), tokens: RefCell::new(Vec::new()) }
     }
 
+    /// The step's [control values](crate::ops::control).
+    pub fn control(&self) -> Tensor<1> {
+        self.control.clone()
+    }
+
+    /// The number of the next place in the model that draws a mask.
+    pub fn next_site(&self) -> u32 {
+        self.site.replace(self.site.get() + 1)
+    }
+
     /// Holds what an operator in place returned.
     pub fn hold(&self, token: Token) {
         self.tokens.borrow_mut().push(token);
@@ -38,10 +48,7 @@ impl TrainingPass {
 /// Drops from `x` with probability `rate` in training, nothing otherwise; any shape.
 pub fn dropout<const D: usize>(x: Tensor<D>, rate: f64, pass: Option<&TrainingPass>) -> Tensor<D> {
     match pass {
-        Some(pass) if rate > 0.0 => {
-            let site = pass.site.replace(pass.site.get() + 1);
-            ops::masked(x, pass.control.clone(), site, 1.0 - rate)
-        }
+        Some(pass) if rate > 0.0 => ops::masked(x, pass.control(), pass.next_site(), 1.0 - rate),
         _ => x,
     }
 }

@@ -1,10 +1,14 @@
 //! Reversible instance normalisation (Kim et al., ICLR 2022): each window of each channel is
-//! brought to mean 0 and deviation 1, and the forecast is brought back.
+//! brought to a common level and spread, and the forecast is brought back.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
+use crate::config::Scaling;
+
 const EPSILON: f64 = 1e-5;
+/// The least mean absolute value to divide by, as Hugging Face's mean scaler has it.
+const SMALLEST_MEAN: f64 = 1e-10;
 
 /// RevIN over series laid out `[batch, channels, time]`.
 #[derive(Module, Debug)]
@@ -12,17 +16,19 @@ pub struct RevIn {
     /// A learned gain and bias for each channel, if affine: `[channels]` each.
     pub gain: Option<Param<Tensor<1>>>,
     pub bias: Option<Param<Tensor<1>>>,
-    subtract_last: bool,
+    #[module(skip)]
+    scaling: Scaling,
 }
 
 /// What a window was normalised by: `[batch, channels, 1]` each.
-pub struct WindowStatistics {
-    centre: Tensor<3>,
-    deviation: Tensor<3>,
+#[derive(Clone)]
+pub struct Window {
+    pub centre: Tensor<3>,
+    pub spread: Tensor<3>,
 }
 
 impl RevIn {
-    pub fn new(channels: usize, affine: bool, subtract_last: bool, device: &Device) -> Self {
+    pub fn new(channels: usize, scaling: Scaling, affine: bool, device: &Device) -> Self {
         let affine = affine.then(|| {
             (
                 Param::from_tensor(Tensor::ones([channels], device)),
@@ -30,31 +36,51 @@ impl RevIn {
             )
         });
         let (gain, bias) = affine.unzip();
-        Self { gain, bias, subtract_last }
+        Self { gain, bias, scaling }
     }
 
     /// `x`: `[batch, channels, context]`, normalised, with what [`denormalise`](Self::denormalise)
     /// needs.
-    pub fn normalise(&self, x: Tensor<3>) -> (Tensor<3>, WindowStatistics) {
-        let [_, _, time] = x.dims();
-        let mean = x.clone().mean_dim(2);
-        // The deviation is always taken around the mean, whatever is subtracted.
-        let deviation = ((x.clone() - mean.clone()).square().mean_dim(2) + EPSILON).sqrt();
-        let centre = if self.subtract_last { x.clone().narrow(2, time - 1, 1) } else { mean };
-        let mut x = (x - centre.clone()) / deviation.clone();
+    pub fn normalise(&self, x: Tensor<3>) -> (Tensor<3>, Window) {
+        let window = self.window(&x);
+        let mut x = (x - window.centre.clone()) / window.spread.clone();
         if let (Some(gain), Some(bias)) = (&self.gain, &self.bias) {
             x = x * per_channel(gain) + per_channel(bias);
         }
-        (x, WindowStatistics { centre, deviation })
+        (x, window)
+    }
+
+    fn window(&self, x: &Tensor<3>) -> Window {
+        let [batch, channels, time] = x.dims();
+        let constant = |value: f64| Tensor::full([batch, channels, 1], value, &x.device());
+        let mean = x.clone().mean_dim(2);
+        // It is always taken around the mean, whatever is subtracted.
+        let deviation =
+            |mean: Tensor<3>| ((x.clone() - mean).square().mean_dim(2) + EPSILON).sqrt();
+        let (centre, spread) = match self.scaling {
+            Scaling::Std => (mean.clone(), deviation(mean)),
+            Scaling::Last => (x.clone().narrow(2, time - 1, 1), deviation(mean)),
+            Scaling::Mean => (constant(0.0), x.clone().abs().mean_dim(2).clamp_min(SMALLEST_MEAN)),
+            Scaling::None => (constant(0.0), constant(1.0)),
+        };
+        Window { centre, spread }
     }
 
     /// The inverse, for `y`: `[batch, channels, horizon]`.
-    pub fn denormalise(&self, mut y: Tensor<3>, window: WindowStatistics) -> Tensor<3> {
+    pub fn denormalise(&self, mut y: Tensor<3>, window: &Window) -> Tensor<3> {
         if let (Some(gain), Some(bias)) = (&self.gain, &self.bias) {
             // The official code guards against a gain of zero in the same way.
             y = (y - per_channel(bias)) / (per_channel(gain) + EPSILON * EPSILON);
         }
-        y * window.deviation + window.centre
+        y * window.spread.clone() + window.centre.clone()
+    }
+
+    /// The inverse for a scale instead of a place.
+    pub fn spread(&self, mut scale: Tensor<3>, window: &Window) -> Tensor<3> {
+        if let Some(gain) = &self.gain {
+            scale = scale / (per_channel(gain).abs() + EPSILON * EPSILON);
+        }
+        scale * window.spread.clone()
     }
 }
 

@@ -131,6 +131,23 @@ fn choose(setting: &str) -> Result<Device> {
     }
 }
 
+/// The devices that a setting stands for where a process may run on each: `auto` is every CUDA
+/// device, or the CPU if there is none.
+pub fn devices(setting: &str) -> Vec<String> {
+    match setting {
+        "auto" if cuda_devices() > 0 && check_cuda_compiler().is_ok() => {
+            (0..cuda_devices()).map(|index| format!("cuda:{index}")).collect()
+        }
+        "auto" => vec!["cpu".into()],
+        other => vec![other.into()],
+    }
+}
+
+/// Refuses a device that is not there.
+pub fn check_device(setting: &str) -> Result<()> {
+    choose(setting).map(|_| ())
+}
+
 fn cuda_devices() -> usize {
     Device::enumerate(DeviceType::Cuda).into_vec().len()
 }

@@ -7,12 +7,13 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, Task};
 use crate::patchtst::PatchTst;
 use crate::runtime;
 use crate::train::adam::Adam;
+use crate::train::batch::{BatchShape, compared};
 use crate::train::schedule::Schedule;
-use crate::train::step::{BatchShape, Stepper};
+use crate::train::step::Stepper;
 use crate::train::training_loop::learned;
 
 /// What was measured.
@@ -57,17 +58,20 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
     let mut make = |time: usize| -> Vec<f32> {
         (0..batch * time * channels).map(|_| rng.random_range(-1.0..1.0)).collect()
     };
-    let (x, y) = (make(config.model.context), make(config.model.horizon));
+    let pretrain = config.model.task == Task::Pretrain;
     let shape = BatchShape {
         batch,
         context: config.model.context,
-        horizon: config.model.horizon,
+        horizon: if pretrain { config.model.patches() } else { config.model.horizon },
         channels,
         channels_out: channels,
         output: None,
     };
+    let (x, y) = (make(shape.context), make(shape.horizon));
+    let y = compared(config, shape, y, 0);
     let mut stepper =
-        Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+        Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
+            .clip_norm(config.train.clip_norm);
     let mut index = 0;
     let mut run = |stepper: &mut Stepper, count: usize| -> Result<f32> {
         for _ in 0..count {

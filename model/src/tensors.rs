@@ -1,13 +1,14 @@
 //! Named tensors on disk, in the safetensors format (which Python reads too), and the passage
 //! between them and a module.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path as FilePath, PathBuf};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
+use safetensors::tensor::{Dtype, SafeTensors, View};
 use thiserror::Error;
 
 /// Tensors by name, in a stable order.
@@ -31,14 +32,18 @@ pub enum TensorFileError {
 pub struct Path(Vec<String>);
 
 impl Path {
-    pub fn enter(&mut self, name: &str) {
-        self.0.push(name.to_string());
+    /// Enters a part. The variant of an enum gives no name: what it holds is found under the field
+    /// that holds the enum, whichever variant it is.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        self.0.push(if container.starts_with("Enum:") { String::new() } else { name.to_string() });
     }
     pub fn exit(&mut self) {
         self.0.pop();
     }
     pub fn name(&self) -> String {
-        self.0.join(".")
+        let named: Vec<&str> =
+            self.0.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        named.join(".")
     }
 }
 
@@ -46,8 +51,8 @@ impl Path {
 pub fn of_module<M: Module>(module: &M) -> NamedTensors {
     struct Collect(Path, NamedTensors);
     impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.enter(name);
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
         }
         fn exit_module(&mut self, _: &str, _: &str) {
             self.0.exit();
@@ -69,8 +74,8 @@ pub fn into_module<M: Module>(module: M, mut tensors: NamedTensors) -> Result<M,
         problems: Vec<String>,
     }
     impl ModuleMapper for Load<'_> {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.enter(name);
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
         }
         fn exit_module(&mut self, _: &str, _: &str) {
             self.path.exit();
@@ -115,57 +120,58 @@ pub fn section(tensors: &NamedTensors, prefix: &str) -> NamedTensors {
         .collect()
 }
 
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: [usize; 2],
-}
-
-/// Writes `tensors` (f32) and `metadata` so that the file is either the old one or all of the new.
+/// Writes `tensors` (f32, or i64 counts) and `metadata` so that the file is either the old one or
+/// all of the new.
 pub fn write(
     path: &FilePath,
     tensors: &NamedTensors,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), TensorFileError> {
+    let view = |(name, data): (&String, &'_ TensorData)| {
+        let dtype = match data.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::I64 => Dtype::I64,
+            other => return Err(format!("`{name}` is {other:?}, not f32")),
+        };
+        let bytes = data.as_bytes().to_vec();
+        Ok((name.clone(), Stored { dtype, shape: data.shape().to_vec(), bytes }))
+    };
+    let views = tensors.iter().map(view).collect::<Result<Vec<_>, _>>();
+    let views = views.map_err(TensorFileError::Mismatch)?;
+    let metadata = metadata.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+    let bytes = safetensors::serialize(views, Some(metadata))
+        .map_err(|error| TensorFileError::Mismatch(error.to_string()))?;
+
     let fault =
         |source: std::io::Error| TensorFileError::Write { path: path.to_path_buf(), source };
-    let mut header = serde_json::Map::new();
-    header.insert("__metadata__".into(), serde_json::json!(metadata));
-    let mut offset = 0;
-    for (name, data) in tensors {
-        let end = offset + data.as_bytes().len();
-        if data.dtype() != DType::F32 {
-            return Err(TensorFileError::Mismatch(format!(
-                "`{name}` is {:?}, not f32",
-                data.dtype()
-            )));
-        }
-        let entry = Entry {
-            dtype: "F32".into(),
-            shape: data.shape().to_vec(),
-            data_offsets: [offset, end],
-        };
-        header.insert(name.clone(), serde_json::json!(entry));
-        offset = end;
-    }
-    let mut header = serde_json::Value::Object(header).to_string().into_bytes();
-    header.resize(header.len().next_multiple_of(8), b' ');
-
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
     let mut file = readable_temp(folder).map_err(fault)?;
-    {
-        let mut out = std::io::BufWriter::new(file.as_file_mut());
-        out.write_all(&(header.len() as u64).to_le_bytes()).map_err(fault)?;
-        out.write_all(&header).map_err(fault)?;
-        for data in tensors.values() {
-            out.write_all(data.as_bytes()).map_err(fault)?;
-        }
-        out.flush().map_err(fault)?;
-    }
+    file.write_all(&bytes).map_err(fault)?;
     file.as_file().sync_all().map_err(fault)?;
     file.persist(path).map_err(|error| fault(error.error))?;
     Ok(())
+}
+
+/// A tensor as the file holds it.
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 /// A temporary file that, once it has its name, others may read like any file.
@@ -184,38 +190,25 @@ pub fn read(path: &FilePath) -> Result<(NamedTensors, BTreeMap<String, String>),
     let bytes = std::fs::read(path)
         .map_err(|source| TensorFileError::Read { path: path.to_path_buf(), source })?;
     let broken = |reason: String| TensorFileError::Broken { path: path.to_path_buf(), reason };
-    let length = bytes
-        .first_chunk::<8>()
-        .map(|length| u64::from_le_bytes(*length))
-        .and_then(|length| usize::try_from(length).ok())
-        .ok_or_else(|| broken("it has no header".into()))?;
-    let end = length.checked_add(8).filter(|end| *end <= bytes.len());
-    let end = end.ok_or_else(|| broken("it ends inside its header".into()))?;
-    let mut header: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(&bytes[8..end]).map_err(|error| broken(error.to_string()))?;
-    let metadata = match header.remove("__metadata__") {
-        Some(metadata) => {
-            serde_json::from_value(metadata).map_err(|error| broken(error.to_string()))?
-        }
-        None => BTreeMap::new(),
-    };
-    let data = &bytes[end..];
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| broken(error.to_string()))?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| broken(error.to_string()))?;
     let mut tensors = NamedTensors::new();
-    for (name, entry) in header {
-        let entry: Entry =
-            serde_json::from_value(entry).map_err(|error| broken(format!("`{name}`: {error}")))?;
-        if entry.dtype != "F32" {
-            return Err(broken(format!("`{name}` is {}, not F32", entry.dtype)));
-        }
-        let [from, to] = entry.data_offsets;
-        let count = entry.shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
-        let raw = data
-            .get(from..to)
-            .filter(|raw| count.and_then(|n| n.checked_mul(4)) == Some(raw.len()));
-        let raw = raw.ok_or_else(|| broken(format!("`{name}` lies outside the file")))?;
-        let values: Vec<f32> =
-            raw.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        tensors.insert(name, TensorData::new(values, entry.shape));
+    for (name, view) in file.iter() {
+        let (raw, shape) = (view.data(), view.shape().to_vec());
+        let data = match view.dtype() {
+            Dtype::F32 => {
+                let numbers = raw.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                TensorData::new(numbers.collect::<Vec<_>>(), shape)
+            }
+            Dtype::I64 => {
+                let numbers = raw.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+                TensorData::new(numbers.collect::<Vec<_>>(), shape)
+            }
+            other => return Err(broken(format!("`{name}` is {other:?}, not F32"))),
+        };
+        tensors.insert(name.to_string(), data);
     }
     Ok((tensors, metadata))
 }

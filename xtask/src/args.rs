@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 /// Every command, in the order in which help lists them.
-pub const COMMANDS: [&str; 10] = [
+pub const COMMANDS: [&str; 11] = [
     "train",
     "test",
     "examples",
+    "parity",
     "lint",
     "check-kernels",
     "explain",
@@ -36,6 +37,7 @@ pub enum Command {
     CheckKernels { arguments: Vec<String> },
     Explain { arguments: Vec<String> },
     Examples,
+    Parity,
     Doctor { strict: bool },
     Bundle { output: Option<PathBuf> },
 }
@@ -134,6 +136,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, 
         }
         "explain" => Command::Explain { arguments: positional.into_iter().chain(passed).collect() },
         "examples" => Command::Examples,
+        "parity" => Command::Parity,
         "doctor" => Command::Doctor { strict },
         "bundle" => Command::Bundle { output },
         "setup" => Command::Setup,
@@ -310,6 +313,7 @@ mod tests {
         let error = parse_line("explain softcap --seq 42").unwrap_err();
         assert!(error.contains("explain softcap -- --seq"), "{error}");
         assert_eq!(command("examples"), Command::Examples);
+        assert_eq!(command("parity"), Command::Parity);
         assert!(parse_line("examples all").is_err());
     }
 

@@ -75,6 +75,20 @@ pub fn test_examples(workspace: &Workspace, runner: &shell::Runner) -> Result<Ex
     runner.become_program(command.args(["test", "--release", "--locked"]).args(EXAMPLES))
 }
 
+/// The tests that compare PatchTST with Hugging Face's, by this Python with these packages.
+pub fn test_parity(
+    workspace: &Workspace,
+    runner: &shell::Runner,
+    python: &str,
+    packages: &std::path::Path,
+) -> Result<ExitCode> {
+    announce_first_build(workspace);
+    let mut command = cargo(runner);
+    command.env("TILEWRIGHT_PARITY", python).env("PYTHONPATH", packages);
+    command.args(["test", "--release", "--workspace", "--test", "it", "huggingface"]);
+    runner.become_program(&mut command)
+}
+
 /// Cargo for a crate outside the workspace, in the workspace's target folder.
 fn outside(workspace: &Workspace, runner: &shell::Runner) -> Command {
     let mut command = cargo(runner);

@@ -9,6 +9,7 @@ Commands:
   train          Build `patchtst` and train PatchTST, by default on a built-in synthetic series
   test           Run every test that needs no GPU
   examples       Test the crate in examples/, which lies outside the workspace
+  parity         Compare PatchTST with Hugging Face's, installed from PyPI for that
   lint           Check formatting, then run clippy with warnings as errors
   check-kernels  Compile every shipped GPU kernel without a GPU; fail where one spills registers
   explain        Show a variant's function, its derivative, plan, mask, kernels and registers
@@ -83,6 +84,15 @@ Examples:
   cargo xtask explain
   cargo xtask explain softcap -- --param cap=30 --seq 42 --head-dim 8
   cargo xtask explain sliding_window -- --seq 3136 --dtype bf16 --source
+";
+
+const PARITY: &str = "\
+Installs Hugging Face's transformers and PyTorch from PyPI into the target folder (about 7 GB, once)
+and compares PatchTST with theirs: fresh weights and inputs in 24 configurations; outputs, losses and
+gradients must agree. Cases that were written once are in the repository, and `cargo xtask test`
+compares with those.
+
+Usage: cargo xtask parity [OPTIONS]
 ";
 
 const LINT: &str = "\
@@ -161,6 +171,7 @@ pub fn text(topic: Option<&str>) -> &'static str {
         Some("train") => TRAIN,
         Some("test") => TEST,
         Some("examples") => EXAMPLES,
+        Some("parity") => PARITY,
         Some("lint") => LINT,
         Some("check-kernels") => CHECK_KERNELS,
         Some("explain") => EXPLAIN,

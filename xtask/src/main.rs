@@ -13,6 +13,7 @@ mod doctor;
 mod help;
 mod llvm;
 mod machine;
+mod parity;
 mod shell;
 mod workspace;
 
@@ -64,6 +65,10 @@ fn run(invocation: &args::Invocation) -> Result<ExitCode> {
         Command::Examples => {
             prepare()?;
             cargo::test_examples(&workspace, &runner)
+        }
+        Command::Parity => {
+            prepare()?;
+            parity::run(&workspace, &runner)
         }
         Command::Lint => {
             // Formatting needs no build, so its complaint comes first.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod kernels;
+mod paper;
 mod peers;
 
 use std::process::{Command, Output};

@@ -38,8 +38,9 @@ fn suggestion(nearest: &Option<String>) -> String {
 
 /// Reads a TOML text. A top-level `preset = "name"` chooses what the file is laid over.
 pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
-    let mut file: Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))?;
+    let mut file: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::Syntax(in_one_line(text, &error)))?;
     let base = match file.remove("preset") {
         None => Config::default(),
         Some(Value::String(name)) => presets::by_name(&name)?,
@@ -58,6 +59,15 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         }
     }
     config_of(table)
+}
+
+/// What is wrong and where; TOML's own text is a drawing of several lines.
+fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),
+        None => what,
+    }
 }
 
 /// `config` with `section.key=value` applied. The value is TOML; bare words are strings.
@@ -81,8 +91,24 @@ pub fn assign(config: &Config, assignment: &str) -> Result<Config, ConfigError> 
     config_of(table)
 }
 
+/// One number that stands for several keys, as the official code has it.
+const DROPOUT: &str = "model.dropout";
+const DROPOUTS: [&str; 4] =
+    ["position_dropout", "projection_dropout", "path_dropout", "ff_dropout"];
+
 fn put(table: &mut Table, section: &str, key: &str, value: Value) -> Result<(), ConfigError> {
     let path = format!("{section}.{key}");
+    if path == DROPOUT {
+        for key in DROPOUTS {
+            put(table, section, key, value.clone()).map_err(|error| match error {
+                ConfigError::Invalid { value, reason, .. } => {
+                    ConfigError::Invalid { key: DROPOUT.into(), value, reason }
+                }
+                other => other,
+            })?;
+        }
+        return Ok(());
+    }
     let Some(current) =
         table.get(section).and_then(Value::as_table).and_then(|content| content.get(key)).cloned()
     else {
@@ -124,7 +150,7 @@ fn table_of(config: &Config) -> Result<Table, ConfigError> {
 fn config_of(table: Table) -> Result<Config, ConfigError> {
     let config: Config = table
         .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax(error.message().to_string()))?;
+        .map_err(|error: toml::de::Error| ConfigError::Syntax(in_one_line("", &error)))?;
     Ok(config)
 }
 
@@ -136,7 +162,7 @@ fn unknown(path: &str, table: &Table) -> ConfigError {
             .flat_map(|content| content.keys())
             .map(move |key| format!("{section}.{key}"))
     });
-    let known: Vec<String> = known.collect();
+    let known: Vec<String> = known.chain([DROPOUT.to_string()]).collect();
     let find = |word: &str, among: Vec<&String>| {
         let key = closest(word, among.iter().map(|known| tail(known).to_string()))?;
         among.into_iter().find(|known| tail(known) == key).cloned()

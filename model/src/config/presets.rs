@@ -2,12 +2,13 @@
 //! (`PatchTST_supervised/scripts/PatchTST/*.sh`, PatchTST/42), horizon 96.
 
 use super::{
-    AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig, ModelConfig, RuntimeConfig,
-    ScheduleKind, TrainConfig, overrides::closest,
+    Activation, Alignment, AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig,
+    LossKind, ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind, PretrainConfig,
+    PruneConfig, RuntimeConfig, Scaling, ScheduleKind, Task, TrainConfig, overrides::closest,
 };
 
 /// Every preset, in the order shown to users.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     "synthetic",
     "etth1",
     "etth2",
@@ -18,6 +19,8 @@ pub const NAMES: [&str; 11] = [
     "traffic",
     "illness",
     "exchange_rate",
+    "pretrain",
+    "finetune",
     "tiny",
 ];
 
@@ -41,6 +44,8 @@ pub fn by_name(name: &str) -> Result<Config, ConfigError> {
         name @ "illness" => illness(name),
         // No official script; the small network suits its 7588 days.
         name @ "exchange_rate" => official(name, small(), 128, 100, ScheduleKind::Type3),
+        "pretrain" => pretrain(),
+        "finetune" => finetune(),
         other => {
             return Err(ConfigError::UnknownPreset {
                 name: name.into(),
@@ -51,29 +56,59 @@ pub fn by_name(name: &str) -> Result<Config, ConfigError> {
 }
 
 fn small() -> ModelConfig {
-    ModelConfig { d_model: 16, heads: 4, d_ff: 128, dropout: 0.3, ..wide() }
+    dropping(ModelConfig { d_model: 16, heads: 4, d_ff: 128, ..wide() }, 0.3)
 }
 
 fn wide() -> ModelConfig {
-    ModelConfig {
+    let model = ModelConfig {
+        task: Task::Forecast,
         context: 336,
         horizon: 96,
         patch_len: 16,
         stride: 8,
         end_padding: true,
+        patch_from: Alignment::Start,
         d_model: 128,
         heads: 16,
+        d_k: 0,
+        d_v: 0,
         d_ff: 256,
         layers: 3,
-        dropout: 0.2,
+        activation: Activation::Gelu,
+        norm: NormKind::Batch,
+        norm_order: NormOrder::Post,
+        ff_bias: true,
+        shared_embedding: true,
+        position: PositionKind::Zeros,
+        learn_position: true,
+        cls_token: false,
+        channel_attention: false,
+        attention_dropout: 0.0,
+        position_dropout: 0.0,
+        projection_dropout: 0.0,
+        path_dropout: 0.0,
+        ff_dropout: 0.0,
         head_dropout: 0.0,
+        head_dropout_first: false,
         individual_head: false,
-        revin: true,
+        pooling: Pooling::None,
+        output: OutputKind::Point,
+        loss: LossKind::Mse,
+        targets: 1,
+        output_range: [0.0, 0.0],
+        scaling: Scaling::Std,
         revin_affine: false,
-        subtract_last: false,
+        decomposition: 0,
         residual_attention: true,
         attention: AttentionKind::Tuned,
-    }
+        variant: "softmax".into(),
+    };
+    dropping(model, 0.2)
+}
+
+fn dropping(mut model: ModelConfig, rate: f64) -> ModelConfig {
+    model.set_dropout(rate);
+    model
 }
 
 fn official(
@@ -95,16 +130,22 @@ fn official(
             workers: 2,
             prefetch: 4,
         },
+        pretrain: PretrainConfig::default(),
+        prune: PruneConfig { batches: 32, after_epochs: 1, ..PruneConfig::default() },
         train: TrainConfig {
+            weights: String::new(),
+            freeze_epochs: 0,
             epochs: 100,
             batch_size,
             learning_rate: 1e-4,
             schedule,
             pct_start: 0.3,
             cycle_momentum: true,
+            official_start: false,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            clip_norm: 0.0,
             patience,
             seed: 2021,
             test_each_epoch: false,
@@ -133,6 +174,39 @@ fn illness(name: &str) -> Config {
     config
 }
 
+/// The self-supervised scripts (`patchtst_pretrain.py`, README): 512 steps in 42 patches side by
+/// side, 40% of them hidden.
+fn pretrain() -> Config {
+    let model = ModelConfig {
+        task: Task::Pretrain,
+        context: 512,
+        patch_len: 12,
+        stride: 12,
+        end_padding: false,
+        patch_from: Alignment::End,
+        d_ff: 512,
+        activation: Activation::Relu,
+        head_dropout: 0.2,
+        head_dropout_first: true,
+        residual_attention: false,
+        ..wide()
+    };
+    let mut config = official("etth1", model, 64, 0, ScheduleKind::OneCycle);
+    config.train.epochs = 100;
+    config.train.pct_start = 0.3;
+    config
+}
+
+/// `patchtst_finetune.py`: the head alone for 10 epochs, then everything for 20; set
+/// `train.weights` to the pretrained run.
+fn finetune() -> Config {
+    let mut config = pretrain();
+    config.model.task = Task::Forecast;
+    config.train.epochs = 30;
+    config.train.freeze_epochs = 10;
+    config
+}
+
 /// A series with trend, two seasons and noise that trains in minutes on two CPU cores.
 pub fn synthetic() -> Config {
     let model = ModelConfig {
@@ -142,9 +216,9 @@ pub fn synthetic() -> Config {
         heads: 4,
         d_ff: 64,
         layers: 2,
-        dropout: 0.1,
         ..wide()
     };
+    let model = dropping(model, 0.1);
     let mut config = official("synthetic", model, 64, 3, ScheduleKind::Type3);
     config.train.epochs = 8;
     config.train.learning_rate = 1e-3;

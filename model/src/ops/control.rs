@@ -42,7 +42,7 @@ pub fn values(
 }
 
 /// SplitMix64 over both numbers: neighbouring steps get unrelated seeds.
-fn mix(seed: u64, step: u64) -> u64 {
+pub fn mix(seed: u64, step: u64) -> u64 {
     let mut z = seed
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .wrapping_add(step.wrapping_mul(0xd1b5_4a32_d192_ed03));

@@ -80,6 +80,11 @@ pub fn masked<const D: usize>(x: Tensor<D>, control: Tensor<1>, site: u32, keep:
     Tensor::from_dispatch(y)
 }
 
+/// The sum of each column, in a fixed order: `[rows, columns] -> [1, columns]`. Not differentiable.
+pub fn column_sums(x: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as ModelBackend>::column_sums(x.into_dispatch()))
+}
+
 static FIXED: AtomicBool = AtomicBool::new(true);
 
 /// Whether a GPU's kernels for matrix products are chosen by rule instead of by measuring.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tilewright_datasets::Scaler;
 
 use crate::config::Config;
+use crate::heads::Heads;
 use crate::patchtst::PatchTst;
 use crate::tensors::{self, NamedTensors};
 use crate::train::adam::Adam;
@@ -34,6 +35,8 @@ pub struct Position {
     pub rows: Vec<EpochRow>,
     /// All epochs are done.
     pub finished: bool,
+    /// Dynamic pruning is done.
+    pub pruned: bool,
 }
 
 /// What a trained model must know about its data to forecast in the series' own units.
@@ -47,7 +50,7 @@ pub struct DataFacts {
 }
 
 /// Bumped when old files can no longer be read.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Writes the checkpoint; the file is the old one or the new one, never a part.
 pub fn save(
@@ -71,6 +74,7 @@ pub fn save(
         ("format".to_string(), FORMAT.to_string()),
         ("adam_steps".to_string(), adam.steps().to_string()),
         // TOML, not JSON: its numbers come back with the same bits.
+        ("heads".to_string(), toml::to_string(&model.heads())?),
         ("position".to_string(), toml::to_string(position)?),
         ("data".to_string(), toml::to_string(facts)?),
     ]);
@@ -82,6 +86,7 @@ pub fn save(
 pub struct Checkpoint {
     pub position: Position,
     pub facts: DataFacts,
+    heads: Heads,
     adam_steps: i32,
     tensors: NamedTensors,
 }
@@ -102,16 +107,24 @@ impl Checkpoint {
         Ok(Self {
             position: toml::from_str(field("position")?).with_context(bad)?,
             facts: toml::from_str(field("data")?).with_context(bad)?,
+            heads: toml::from_str(field("heads")?).with_context(bad)?,
             adam_steps: field("adam_steps")?.parse().with_context(bad)?,
             tensors,
         })
     }
 
     /// The model and the optimiser as they were.
-    pub fn restore(&self, model: PatchTst, adam: &mut Adam, device: &Device) -> Result<PatchTst> {
+    pub fn restore(&self, config: &Config, adam: &mut Adam, device: &Device) -> Result<PatchTst> {
+        let model = self.fresh(config, device);
         let model = tensors::into_module(model, tensors::section(&self.tensors, "model"))?;
         adam.restore(&model, &tensors::section(&self.tensors, "adam"), self.adam_steps, device);
         Ok(model)
+    }
+
+    /// A model with the heads that are left.
+    fn fresh(&self, config: &Config, device: &Device) -> PatchTst {
+        let channels = self.facts.inputs.len();
+        PatchTst::with_heads(&config.model, channels, &self.heads, config.train.seed, device)
     }
 
     /// The weights of the best epoch, if one has ended.
@@ -120,13 +133,15 @@ impl Checkpoint {
         (!best.is_empty()).then_some(best)
     }
 
-    /// The trained model, on `device`, in inference form: the best epoch's weights, or the latest
-    /// if no epoch has ended.
+    /// The best epoch's weights, or the latest if no epoch has ended.
+    pub fn weights(&self) -> NamedTensors {
+        self.best().unwrap_or_else(|| tensors::section(&self.tensors, "model"))
+    }
+
+    /// The trained model, on `device`, in inference form.
     pub fn model(&self, config: &Config, device: &Device) -> Result<PatchTst> {
         let device = device.clone().without_autodiff();
-        let fresh =
-            PatchTst::new(&config.model, self.facts.inputs.len(), config.train.seed, &device);
-        let weights = self.best().unwrap_or_else(|| tensors::section(&self.tensors, "model"));
-        Ok(tensors::into_module(fresh, weights)?)
+        let fresh = self.fresh(config, &device);
+        Ok(tensors::into_module(fresh, self.weights())?)
     }
 }

@@ -14,18 +14,20 @@ use tilewright_datasets::Loader;
 
 use crate::config::Config;
 use crate::data::Data;
-use crate::evaluate::{Evaluation, evaluate, naive};
+use crate::evaluate::{Evaluation, evaluate};
 use crate::patchtst::PatchTst;
 use crate::progress::Progress;
 use crate::runtime::Runtime;
 use crate::tensors::{self, NamedTensors};
-use crate::train::adam::Adam;
+use crate::train::batch::{BatchShape, compared};
 use crate::train::checkpoint::{self, Checkpoint, DataFacts, Position};
 use crate::train::early_stopping::EarlyStopping;
-use crate::train::report::{EpochRow, Metrics, WindowCounts, write_losses};
+use crate::train::log::{Event, Log};
+use crate::train::report::{EpochRow, Metrics, write_losses};
 use crate::train::run_folder::RunFolder;
 use crate::train::schedule::Schedule;
-use crate::train::step::{BatchShape, Stepper};
+use crate::train::start::{first_model, fresh_adam, stepper};
+use crate::train::step::Stepper;
 
 /// How a call to [`Trainer::run`] ended.
 #[derive(Debug)]
@@ -40,22 +42,26 @@ const READ_EVERY: usize = 50;
 
 /// A run in progress.
 pub struct Trainer {
-    config: Config,
-    data: Data,
-    loader: Loader,
-    folder: RunFolder,
+    pub(super) config: Config,
+    pub(super) data: Data,
+    pub(super) loader: Loader,
+    pub(super) folder: RunFolder,
     /// With autodiff.
-    device: Device,
-    device_name: String,
-    stepper: Stepper,
-    schedule: Schedule,
-    position: Position,
-    best: Option<NamedTensors>,
-    facts: DataFacts,
-    started: Instant,
-    first_step_seconds: Option<f64>,
-    stop: Arc<AtomicBool>,
-    after_step: Option<Box<dyn FnMut(u64)>>,
+    pub(super) device: Device,
+    pub(super) device_name: String,
+    pub(super) shape: BatchShape,
+    /// What a person should know before the first epoch.
+    pub(super) notes: Vec<String>,
+    pub(super) stepper: Stepper,
+    pub(super) schedule: Schedule,
+    pub(super) position: Position,
+    pub(super) best: Option<NamedTensors>,
+    pub(super) facts: DataFacts,
+    pub(super) log: Log,
+    pub(super) started: Instant,
+    pub(super) first_step_seconds: Option<f64>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) after_step: Option<Box<dyn FnMut(u64)>>,
 }
 
 impl Trainer {
@@ -71,14 +77,14 @@ impl Trainer {
         let started = Instant::now();
         let loader = data.train_loader(&config)?;
         let device = runtime.device.clone().autodiff();
-        let mut model = PatchTst::new(&config.model, data.channels(), config.train.seed, &device);
-        let mut adam = Adam::new(config.train.beta2, config.train.epsilon);
+        let mut adam = fresh_adam(&config);
         let facts = DataFacts {
             inputs: data.forecast.inputs.clone(),
             outputs: data.forecast.outputs.clone(),
             scaler: data.forecast.scaler.clone(),
             output: data.output,
         };
+        let mut notes = Vec::new();
         let mut position = Position {
             epoch: 0,
             batch: 0,
@@ -89,38 +95,46 @@ impl Trainer {
             stopping: EarlyStopping::new(config.train.patience),
             rows: Vec::new(),
             finished: false,
+            pruned: false,
         };
         let mut best = None;
-        if resume && folder.checkpoint().exists() {
+        let model = if resume && folder.checkpoint().exists() {
             let saved = Checkpoint::read(&folder.checkpoint())?;
             if saved.facts.inputs != facts.inputs || saved.facts.scaler != facts.scaler {
                 bail!("{}: the data is not what the run was trained on", folder.path().display());
             }
-            model = saved.restore(model, &mut adam, &device)?;
+            let model = saved.restore(&config, &mut adam, &device)?;
             best = saved.best();
             position = saved.position;
             position.stopping.set_patience(config.train.patience);
             if position.epoch < config.train.epochs && !position.stopping.stops() {
                 position.finished = false;
             }
-        }
-        let windows = loader.windows();
-        let shape = BatchShape {
-            batch: config.train.batch_size,
-            context: windows.context(),
-            horizon: windows.horizon(),
-            channels: windows.channels(),
-            channels_out: windows.channels_out(),
-            output: data.output,
+            model
+        } else {
+            let (model, fresh) = first_model(&config, data.channels(), &device)?;
+            if !fresh.is_empty() {
+                notes.push(format!("not in {}: {}", config.train.weights, fresh.join(", ")));
+            }
+            model
         };
-        let stepper =
-            Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?;
+        let mut log = Log::open(&folder.log())?;
+        log.write(&Event::Start {
+            step: position.step,
+            device: &runtime.name,
+            attention: config.model.attention.name(),
+            parameters: learned(&model),
+        })?;
+        let shape = BatchShape::of(&config, loader.windows(), data.output);
+        let stepper = stepper(model, adam, &device, shape, &config)?;
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
             device_name: runtime.name.clone(),
             stepper,
             first_step_seconds: None,
             after_step: None,
+            shape,
+            notes,
             config,
             data,
             loader,
@@ -129,6 +143,7 @@ impl Trainer {
             position,
             best,
             facts,
+            log,
             started,
             stop,
         })
@@ -148,9 +163,14 @@ impl Trainer {
 
     /// Trains until the epochs or the patience are used up, or until asked to stop.
     pub fn run(mut self, progress: &mut Progress) -> Result<Outcome> {
+        for note in std::mem::take(&mut self.notes) {
+            progress.note(&note);
+        }
         while !self.position.finished {
+            self.prepare_epoch(progress)?;
             if !self.epoch(progress)? {
                 self.save()?;
+                self.log.write(&Event::Stop { step: self.position.step })?;
                 return Ok(Outcome::Interrupted);
             }
         }
@@ -175,7 +195,8 @@ impl Trainer {
         while let Some(batch) = epoch.next() {
             let batch = batch?;
             let rate = self.schedule.at(self.position.step);
-            self.stepper.step(batch.x, batch.y, rate, self.position.step)?;
+            let y = compared(&self.config, self.shape, batch.y, self.position.step);
+            self.stepper.step(batch.x, y, rate, self.position.step)?;
             unread += 1;
             self.position.batch += 1;
             self.position.step += 1;
@@ -245,6 +266,7 @@ impl Trainer {
             self.best = Some(tensors::of_module(&model));
         }
         progress.end_epoch(&row, better);
+        self.log.write(&Event::Epoch { row: &row, best: better })?;
         self.position.rows.push(row);
         self.position.epoch += 1;
         self.position.batch = 0;
@@ -257,52 +279,7 @@ impl Trainer {
         self.save()
     }
 
-    fn finish(&mut self, progress: &mut Progress) -> Result<Metrics> {
-        progress.note("measuring the best epoch on the test part");
-        let fresh = self.stepper.model()?.valid();
-        let parameters = learned(&fresh);
-        let model = match self.best.take() {
-            Some(best) => tensors::into_module(fresh, best)?,
-            None => fresh,
-        };
-        let test = self.measure(&model, Part::Test)?;
-        let val = self.measure(&model, Part::Validation)?;
-        let forecast = &self.data.forecast;
-        let (epoch_seconds, data_seconds, compute_seconds) = Metrics::seconds(&self.position.rows);
-        let metrics = Metrics {
-            dataset: self.config.data.dataset.clone(),
-            horizon: self.config.model.horizon,
-            test: test.complete,
-            test_drop_last: test.drop_last,
-            val: val.complete,
-            naive: naive(&forecast.test, self.data.output, self.data.period),
-            epoch_seconds,
-            data_seconds,
-            compute_seconds,
-            epochs: self.position.rows.len(),
-            best_epoch: self.position.stopping.best_epoch(),
-            stopped_early: self.position.epoch < self.config.train.epochs,
-            steps: self.position.step,
-            time_to_first_step_seconds: self.first_step_seconds.unwrap_or_default(),
-            device: self.device_name.clone(),
-            attention: self.config.model.attention.name().to_string(),
-            parameters,
-            windows: WindowCounts {
-                train: forecast.train.len(),
-                val: forecast.validation.len(),
-                test: forecast.test.len(),
-            },
-            seed: self.config.train.seed,
-            version: env!("CARGO_PKG_VERSION").to_string(),
-        };
-        metrics.write(&self.folder.metrics())?;
-        let device = self.device.clone().without_autodiff();
-        crate::plot::test_forecast(&self.folder.plot(), &model, &self.data, &device)?;
-        crate::plot::losses(&self.folder.loss_plot(), &self.position.rows)?;
-        Ok(metrics)
-    }
-
-    fn measure(&self, model: &PatchTst, part: Part) -> Result<Evaluation> {
+    pub(super) fn measure(&self, model: &PatchTst, part: Part) -> Result<Evaluation> {
         let windows = match part {
             Part::Validation => &self.data.forecast.validation,
             Part::Test => &self.data.forecast.test,
@@ -311,18 +288,28 @@ impl Trainer {
         evaluate(model, windows, self.data.output, &self.config, &device)
     }
 
-    /// Adds the losses that wait to the epoch's sum; the mean of what was read. They are added one
+    /// Adds the losses that wait to the epoch's sum and logs them; the mean of what was read. They are added one
     /// by one in double precision, so that it does not matter when they are read.
-    fn read_losses(&mut self) -> Result<f64> {
+    pub(super) fn read_losses(&mut self) -> Result<f64> {
         let losses = self.stepper.read_losses()?;
         for loss in &losses {
             self.position.loss_sum += f64::from(*loss);
         }
         let sum: f64 = losses.iter().map(|loss| f64::from(*loss)).sum();
-        Ok(sum / losses.len().max(1) as f64)
+        let loss = sum / losses.len().max(1) as f64;
+        if !losses.is_empty() {
+            self.log.write(&Event::Losses {
+                epoch: self.position.epoch + 1,
+                batch: self.position.batch,
+                step: self.position.step,
+                loss,
+                learning_rate: self.schedule.at(self.position.step.saturating_sub(1)).learning_rate,
+            })?;
+        }
+        Ok(loss)
     }
 
-    fn save(&mut self) -> Result<()> {
+    pub(super) fn save(&mut self) -> Result<()> {
         let (model, adam) = (self.stepper.model()?, self.stepper.adam());
         checkpoint::save(
             &self.folder.checkpoint(),
@@ -335,7 +322,8 @@ impl Trainer {
     }
 }
 
-enum Part {
+/// A part of the data that is measured on.
+pub(super) enum Part {
     Validation,
     Test,
 }

@@ -35,8 +35,8 @@ pub struct Metrics {
     /// Without the last test batch if it is not full: the protocol of the published tables.
     pub test_drop_last: Option<Errors>,
     pub val: Errors,
-    /// Forecasts that cost nothing, on every test window.
-    pub naive: Naive,
+    /// Forecasts that cost nothing, on every test window; absent where nothing is forecast.
+    pub naive: Option<Naive>,
     /// Means over the epochs: all of it, waiting for data, the rest.
     pub epoch_seconds: f64,
     pub data_seconds: f64,
@@ -85,6 +85,16 @@ pub fn write_losses(path: &Path, rows: &[EpochRow]) -> Result<()> {
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     write_whole(path, &bytes)
+}
+
+/// Reads `losses.csv`; no rows where there is none, as in a run whose first epoch has not ended.
+pub fn read_losses(path: &Path) -> Result<Vec<EpochRow>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bad = || format!("{} is not a run's losses", path.display());
+    let mut reader = csv::Reader::from_path(path).with_context(bad)?;
+    reader.deserialize().collect::<Result<_, _>>().with_context(bad)
 }
 
 /// The file is the old one or all of the new one.

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use crate::config::Config;
+use crate::train::report::{Metrics, write_whole};
 
 /// `runs/<name>`: configuration, checkpoint, losses, metrics and plot of one run.
 #[derive(Clone, Debug)]
@@ -14,11 +15,7 @@ pub struct RunFolder(PathBuf);
 impl RunFolder {
     /// A new folder for `config`; one that holds a run already is refused.
     pub fn create(config: &Config) -> Result<Self> {
-        let runs = Path::new(&config.runtime.runs);
-        let path = match config.runtime.name.as_str() {
-            "" => unused(runs, &default_name(config)),
-            name => runs.join(name),
-        };
+        let path = path_for(config);
         if path.join("config.toml").exists() {
             bail!(
                 "{} holds a run already; resume it with `patchtst train --resume {0}`, or choose another \
@@ -28,8 +25,7 @@ impl RunFolder {
         }
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot create {}", path.display()))?;
-        std::fs::write(path.join("config.toml"), config.to_toml()?)
-            .with_context(|| format!("cannot write {}", path.join("config.toml").display()))?;
+        write_whole(&path.join("config.toml"), config.to_toml()?.as_bytes())?;
         Ok(Self(path))
     }
 
@@ -44,6 +40,18 @@ impl RunFolder {
     pub fn path(&self) -> &Path {
         &self.0
     }
+    /// What the run reports, if it has ended.
+    pub fn finished(&self) -> Result<Option<Metrics>> {
+        let path = self.metrics();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let metrics = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is not a run's metrics", path.display()))?;
+        Ok(Some(metrics))
+    }
     /// The configuration as it was run.
     pub fn config(&self) -> Result<Config> {
         Ok(Config::from_file(&self.0.join("config.toml"))?)
@@ -57,11 +65,57 @@ impl RunFolder {
     pub fn metrics(&self) -> PathBuf {
         self.0.join("metrics.json")
     }
+    /// What happened, a line each.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log.jsonl")
+    }
+    /// A picture, as SVG; beside it the same as PNG.
     pub fn plot(&self) -> PathBuf {
         self.0.join("forecast.svg")
     }
+    /// A picture, as SVG; beside it the same as PNG.
     pub fn loss_plot(&self) -> PathBuf {
         self.0.join("losses.svg")
+    }
+}
+
+/// The runs that `paths` are or hold, in the order of their paths. A path without any is an error.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<RunFolder>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let before = found.len();
+        collect(path, DEPTH, &mut found)?;
+        if found.len() == before {
+            bail!("{} is no run and holds none: no config.toml is in it", path.display());
+        }
+    }
+    Ok(found)
+}
+
+/// How deep runs may lie in folders of folders.
+const DEPTH: usize = 4;
+
+fn collect(path: &Path, depth: usize, found: &mut Vec<RunFolder>) -> Result<()> {
+    if path.join("config.toml").is_file() {
+        found.push(RunFolder(path.to_path_buf()));
+        return Ok(());
+    }
+    let entries =
+        std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir() && depth > 0)
+        .collect();
+    folders.sort();
+    folders.iter().try_for_each(|folder| collect(folder, depth - 1, found))
+}
+
+/// Where a new run of `config` goes: under its name, or one made of data set, horizon and time.
+pub fn path_for(config: &Config) -> PathBuf {
+    let runs = Path::new(&config.runtime.runs);
+    match config.runtime.name.as_str() {
+        "" => unused(runs, &default_name(config)),
+        name => runs.join(name),
     }
 }
 

@@ -12,6 +12,7 @@ pub struct Schedule {
     beta1: f64,
     pct_start: f64,
     cycle_momentum: bool,
+    official_start: bool,
     steps_per_epoch: usize,
     total_steps: usize,
 }
@@ -22,6 +23,10 @@ pub struct StepRate {
     pub learning_rate: f64,
     pub beta1: f64,
 }
+
+/// The rates of `type2`, each after so many epochs.
+const TYPE2: [(usize, f64); 7] =
+    [(2, 5e-5), (4, 1e-5), (6, 5e-6), (8, 1e-6), (10, 5e-7), (15, 1e-7), (20, 5e-8)];
 
 /// PyTorch's defaults for `OneCycleLR`.
 const DIV: f64 = 25.0;
@@ -37,23 +42,45 @@ impl Schedule {
             beta1: config.beta1,
             pct_start: config.pct_start,
             cycle_momentum: config.cycle_momentum,
+            official_start: config.official_start,
             steps_per_epoch: steps_per_epoch.max(1),
-            total_steps: (config.epochs * steps_per_epoch).max(1),
+            total_steps: config.epochs.saturating_mul(steps_per_epoch).max(1),
         }
     }
 
     /// The rate of step `step`, counted from 0 over the whole run.
     pub fn at(&self, step: u64) -> StepRate {
         let step = step as usize;
-        match self.kind {
-            ScheduleKind::Constant => StepRate { learning_rate: self.rate, beta1: self.beta1 },
-            ScheduleKind::Type3 => {
-                let epoch = step / self.steps_per_epoch;
-                let decay = 0.9_f64.powi(epoch.saturating_sub(3) as i32);
-                StepRate { learning_rate: self.rate * decay, beta1: self.beta1 }
-            }
-            ScheduleKind::OneCycle => self.one_cycle(step),
+        if self.kind == ScheduleKind::OneCycle {
+            return self.one_cycle(step);
         }
+        let learning_rate = match self.after_epochs(step / self.steps_per_epoch) {
+            Some(rate) => rate,
+            None if self.official_start => self.rate / DIV,
+            None => self.rate,
+        };
+        let beta1 = if self.official_start { MOMENTUM_HIGH } else { self.beta1 };
+        StepRate { learning_rate, beta1 }
+    }
+
+    /// What the official `adjust_learning_rate` last set when `done` epochs are over; `None` if it
+    /// has not set anything.
+    fn after_epochs(&self, done: usize) -> Option<f64> {
+        let exponent = |from: usize| done.saturating_sub(from) as i32;
+        let tenth_after = |epochs: usize| if done < epochs { 1.0 } else { 0.1 };
+        let factor = match self.kind {
+            ScheduleKind::Type2 => {
+                return TYPE2.iter().rev().find(|(epoch, _)| *epoch <= done).map(|(_, rate)| *rate);
+            }
+            ScheduleKind::Constant | ScheduleKind::OneCycle => 1.0,
+            ScheduleKind::Type1 => 0.5_f64.powi(exponent(1)),
+            ScheduleKind::Type3 => 0.9_f64.powi(exponent(3)),
+            ScheduleKind::Tenth10 => tenth_after(10),
+            ScheduleKind::Tenth15 => tenth_after(15),
+            ScheduleKind::Tenth25 => tenth_after(25),
+            ScheduleKind::Tenth5 => tenth_after(5),
+        };
+        (done > 0).then_some(self.rate * factor)
     }
 
     /// `torch.optim.lr_scheduler.OneCycleLR`, cosine, two phases.

@@ -1,4 +1,4 @@
-//! Optimiser steps: forward, mean squared error, backward, Adam.
+//! Optimiser steps: forward, mean squared error, backward, clipping, Adam.
 //!
 //! On the CPU a step is a chain of values. On a GPU its hundreds of small kernels take less time
 //! than it takes to launch them one by one, so after a few steps one is recorded as a CUDA graph
@@ -8,30 +8,19 @@
 
 use anyhow::{Context, Result, bail};
 use burn::backend::{Backend, BackendGraph, Dispatch};
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::data::predicted;
 use crate::ops::control::{self, RING};
 use crate::ops::in_place;
 use crate::pass::{TrainingPass, on_host};
 use crate::patchtst::PatchTst;
 use crate::tensors;
 use crate::train::adam::Adam;
+use crate::train::batch::BatchShape;
+use crate::train::clip;
 use crate::train::schedule::StepRate;
-
-/// What a batch looks like: all batches of a run have the same shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchShape {
-    pub batch: usize,
-    pub context: usize,
-    pub horizon: usize,
-    pub channels: usize,
-    pub channels_out: usize,
-    /// The output channel's place among the inputs, where only one is predicted.
-    pub output: Option<usize>,
-}
 
 /// A model being trained.
 pub struct Stepper {
@@ -42,6 +31,10 @@ pub struct Stepper {
     device: Device,
     shape: BatchShape,
     seed: u64,
+    /// The largest norm of a step's gradients; 0: any.
+    clip_norm: f64,
+    /// Only the head is trained.
+    head_only: bool,
     /// Losses on the CPU that have not been read.
     waiting: Vec<Tensor<1>>,
     gpu: Option<Gpu>,
@@ -85,6 +78,8 @@ impl Stepper {
             device: device.clone(),
             shape,
             seed,
+            clip_norm: 0.0,
+            head_only: false,
             waiting: Vec::new(),
             gpu: None,
         };
@@ -98,6 +93,30 @@ impl Stepper {
             stepper.settle(recording)?;
         }
         Ok(stepper)
+    }
+
+    /// Clips each step's gradients to this norm (see [`clip`]); 0 never does.
+    pub fn clip_norm(mut self, most: f64) -> Self {
+        self.clip_norm = most;
+        self
+    }
+
+    /// Trains the head alone, or everything; the encoder's statistics follow the batches either way,
+    /// as in the official code. With everything, the optimiser begins anew, as there. A recorded
+    /// step is recorded again.
+    pub fn train_head_only(&mut self, head_only: bool, fresh: Adam) -> Result<()> {
+        if self.head_only == head_only {
+            return Ok(());
+        }
+        self.head_only = head_only;
+        if !head_only {
+            self.adam = fresh;
+        }
+        match &self.gpu {
+            None => Ok(()),
+            Some(Gpu { recording: Recording::Off, .. }) => self.settle(Recording::Off),
+            Some(_) => self.settle(Recording::After(WARM_UP)),
+        }
     }
 
     /// Gives the model and the inputs memory that stays.
@@ -177,7 +196,7 @@ impl Stepper {
         let model = self.take_model()?;
         let pass = TrainingPass::new(flat(control.to_vec()));
         let loss = loss(&model, flat(x), flat(y), self.shape, &pass);
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let gradients = self.gradients(&loss, &model);
         self.model = Some(self.adam.step(model, gradients, rate));
         self.waiting.push(loss.without_autodiff());
         Ok(())
@@ -236,7 +255,7 @@ impl Stepper {
         let gpu = self.gpu.as_ref().context("a step on a GPU without one")?;
         let pass = TrainingPass::new(gpu.control.clone());
         let loss = loss(model, gpu.x.clone(), gpu.y.clone(), self.shape, &pass);
-        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        let mut gradients = self.gradients(&loss, model);
         // Everything that reads the weights is submitted before they are written.
         plain.flush()?;
         let mut tokens = pass.into_tokens();
@@ -300,6 +319,22 @@ impl Stepper {
         }
     }
 
+    fn gradients(&self, loss: &Tensor<1>, model: &PatchTst) -> GradientsParams {
+        let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+        if self.head_only {
+            let heads = std::iter::once(&model.network).chain(&model.trend);
+            let mut left = GradientsParams::new();
+            for network in heads {
+                network.head.visit(&mut MoveGradients { from: &mut gradients, to: &mut left });
+            }
+            gradients = left;
+        }
+        if self.clip_norm > 0.0 {
+            clip::clip(model, &mut gradients, self.clip_norm);
+        }
+        gradients
+    }
+
     fn plain(&self) -> Device {
         self.device.clone().without_autodiff()
     }
@@ -309,7 +344,7 @@ impl Stepper {
     }
 }
 
-/// The mean squared error on inputs as they lie in memory.
+/// The task's loss on inputs as they lie in memory.
 fn loss(
     model: &PatchTst,
     x: Tensor<1>,
@@ -317,10 +352,22 @@ fn loss(
     shape: BatchShape,
     pass: &TrainingPass,
 ) -> Tensor<1> {
-    let BatchShape { batch, context, horizon, channels, channels_out, output } = shape;
-    let x = x.reshape([batch, context, channels]).swap_dims(1, 2);
-    let y = y.reshape([batch, horizon, channels_out]).swap_dims(1, 2);
-    (predicted(model.forward(x, Some(pass)), output) - y).square().mean()
+    let (x, y) = shape.arranged(x, y);
+    model.loss(x, y, shape.output, Some(pass))
+}
+
+/// Takes a module's gradients out of all.
+struct MoveGradients<'a> {
+    from: &'a mut GradientsParams,
+    to: &'a mut GradientsParams,
+}
+
+impl ModuleVisitor for MoveGradients<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.from.remove::<D>(param.id) {
+            self.to.register(param.id, gradient);
+        }
+    }
 }
 
 /// Copies every tensor of a module into memory without gaps.

@@ -1,13 +1,14 @@
-//! Residual attention: adding scores layer by layer is attention over concatenated queries and keys.
+//! Residual attention, of one to four layers: adding scores layer by layer is attention over concatenated queries and keys.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
-use tilewright_patchtst::attention::{Residual, attend};
+use tilewright::language::AnyVariant;
+use tilewright::variants::softmax as softmax_variant;
+use tilewright_patchtst::attention::{Attend, Residual};
 use tilewright_patchtst::config::AttentionKind;
 
 use crate::support::{assert_close, random, values};
 
-const LAYERS: usize = 3;
 const D: usize = 4;
 
 struct Inputs {
@@ -17,23 +18,24 @@ struct Inputs {
 }
 
 /// `[batch, tokens, heads, d]` seen as `[batch, heads, tokens, d]`: strided, as in the encoder.
-fn inputs() -> Inputs {
+fn inputs(layers: usize) -> Inputs {
     let device = Device::flex().autodiff();
     let make = |base: u64| {
-        (0..LAYERS as u64).map(|l| random([2, 9, 3, D], base + l, &device).require_grad()).collect()
+        (0..layers as u64).map(|l| random([2, 9, 3, D], base + l, &device).require_grad()).collect()
     };
     Inputs { q: make(10), k: make(20), v: make(30) }
 }
 
 /// The sum of all layers' outputs and the gradients of every input.
 fn run(
+    layers: usize,
     layer: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
 ) -> (Vec<f32>, Vec<Vec<f32>>) {
-    let inputs = inputs();
+    let inputs = inputs(layers);
     let mut layer = layer;
     let heads = |t: &Tensor<4>| t.clone().swap_dims(1, 2);
     let mut total: Option<Tensor<4>> = None;
-    for l in 0..LAYERS {
+    for l in 0..layers {
         let out = layer(l, heads(&inputs.q[l]), heads(&inputs.k[l]), heads(&inputs.v[l]));
         let weight = random([2, 3, 9, D], 50 + l as u64, &Device::flex());
         let part = out * weight;
@@ -48,15 +50,17 @@ fn run(
     (values(&total), all.map(|t| values(&t.grad(&gradients).expect("a gradient"))).collect())
 }
 
-fn by(kind: AttentionKind) -> (Vec<f32>, Vec<Vec<f32>>) {
+fn by(kind: AttentionKind, layers: usize) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let variant = AnyVariant::from(softmax_variant());
     let mut residual = Residual::default();
-    run(move |_, q, k, v| attend(kind, q, k, v, Some(&mut residual)))
+    let attend = Attend { kind, variant: &variant, dropout: 0.0, kept: None };
+    run(layers, |_, q, k, v| attend.forward(q, k, v, Some(&mut residual), None))
 }
 
 /// The identity written out in plain operations.
-fn concatenated() -> (Vec<f32>, Vec<Vec<f32>>) {
+fn concatenated(layers: usize) -> (Vec<f32>, Vec<Vec<f32>>) {
     let (mut queries, mut keys) = (Vec::new(), Vec::new());
-    run(move |_, q, k, v| {
+    run(layers, move |_, q, k, v| {
         queries.push(q);
         keys.push(k);
         let (q, k) = (Tensor::cat(queries.clone(), 3), Tensor::cat(keys.clone(), 3));
@@ -66,20 +70,10 @@ fn concatenated() -> (Vec<f32>, Vec<Vec<f32>>) {
 
 #[test]
 fn vanilla_is_the_concatenated_form() {
-    let (output, gradients) = by(AttentionKind::Vanilla);
-    let (expected, expected_gradients) = concatenated();
-    assert_close(&output, &expected, 1e-6);
-    for (found, expected) in gradients.iter().zip(&expected_gradients) {
-        assert_close(found, expected, 1e-5);
-    }
-}
-
-#[test]
-fn kernels_agree_with_vanilla() {
-    let (expected, expected_gradients) = by(AttentionKind::Vanilla);
-    for kind in [AttentionKind::Tuned, AttentionKind::Saved] {
-        let (output, gradients) = by(kind);
-        assert_close(&output, &expected, 1e-5);
+    for layers in 1..=4 {
+        let (output, gradients) = by(AttentionKind::Vanilla, layers);
+        let (expected, expected_gradients) = concatenated(layers);
+        assert_close(&output, &expected, 1e-6);
         for (found, expected) in gradients.iter().zip(&expected_gradients) {
             assert_close(found, expected, 1e-5);
         }
@@ -87,11 +81,57 @@ fn kernels_agree_with_vanilla() {
 }
 
 #[test]
+fn kernels_agree_with_vanilla() {
+    for layers in 1..=4 {
+        let (expected, expected_gradients) = by(AttentionKind::Vanilla, layers);
+        for kind in [AttentionKind::Tuned, AttentionKind::Saved] {
+            let (output, gradients) = by(kind, layers);
+            assert_close(&output, &expected, 1e-5);
+            for (found, expected) in gradients.iter().zip(&expected_gradients) {
+                assert_close(found, expected, 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
 fn without_residual_layers_are_independent() {
-    let (output, _) = run(|_, q, k, v| attend(AttentionKind::Vanilla, q, k, v, None));
+    let variant = AnyVariant::from(softmax_variant());
+    let attend =
+        Attend { kind: AttentionKind::Vanilla, variant: &variant, dropout: 0.0, kept: None };
+    let (output, _) = run(3, |_, q, k, v| attend.forward(q, k, v, None, None));
     let (expected, _) =
-        run(|_, q, k, v| softmax(q.matmul(k.swap_dims(2, 3)) / (D as f64).sqrt(), 3).matmul(v));
+        run(3, |_, q, k, v| softmax(q.matmul(k.swap_dims(2, 3)) / (D as f64).sqrt(), 3).matmul(v));
     assert_close(&output, &expected, 1e-6);
-    let (residual, _) = by(AttentionKind::Vanilla);
+    let (residual, _) = by(AttentionKind::Vanilla, 3);
     assert!(output.iter().zip(&residual).any(|(a, b)| (a - b).abs() > 1e-3));
+}
+
+#[test]
+fn heads_that_are_not_kept_only_lend_their_scores() {
+    let variant = AnyVariant::from(softmax_variant());
+    let kept = [0, 2];
+    let run = |kind: AttentionKind, kept: Option<&[usize]>| {
+        let mut residual = Residual::default();
+        let attend = Attend { kind, variant: &variant, dropout: 0.0, kept };
+        let heads = |seed| random([2, 3, 9, D], seed, &Device::flex());
+        let chosen = |x: Tensor<4>| match kept {
+            None => x,
+            Some(_) => Tensor::cat(vec![x.clone().narrow(1, 0, 1), x.narrow(1, 2, 1)], 1),
+        };
+        let forward = |residual: &mut Residual, seed: u64| {
+            let (q, k, v) = (heads(seed), heads(seed + 1), chosen(heads(seed + 2)));
+            attend.forward(q, k, v, Some(residual), None)
+        };
+        forward(&mut residual, 1);
+        let out = forward(&mut residual, 5);
+        if kept.is_some() { out } else { chosen_of(out) }
+    };
+    fn chosen_of(x: Tensor<4>) -> Tensor<4> {
+        Tensor::cat(vec![x.clone().narrow(1, 0, 1), x.narrow(1, 2, 1)], 1)
+    }
+    let expected = values(&run(AttentionKind::Vanilla, None));
+    for kind in [AttentionKind::Vanilla, AttentionKind::Tuned] {
+        assert_close(&values(&run(kind, Some(&kept))), &expected, 1e-5);
+    }
 }

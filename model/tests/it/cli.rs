@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn patchtst(folder: &Path, arguments: &[&str]) -> Output {
+pub fn patchtst(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_patchtst"))
         .args(arguments)
         .current_dir(folder)
@@ -11,7 +11,7 @@ fn patchtst(folder: &Path, arguments: &[&str]) -> Output {
         .expect("the binary runs")
 }
 
-fn text(output: &Output) -> (String, String) {
+pub fn text(output: &Output) -> (String, String) {
     (String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into())
 }
 

@@ -1,7 +1,7 @@
 //! Presets, files, single keys, and the errors a person meets.
 
 use proptest::prelude::*;
-use tilewright_patchtst::config::{AttentionKind, Config, overrides, presets};
+use tilewright_patchtst::config::{AttentionKind, Config, Scaling, overrides, presets};
 
 fn error(assignment: &str) -> String {
     Config::default().set(assignment).unwrap_err().to_string()
@@ -25,13 +25,13 @@ fn keys_are_set() {
         "train.learning_rate=1",
         "train.schedule = one-cycle",
         "data.dataset=2024",
-        "model.revin=false",
+        "model.scaling=none",
     ] {
         config.set(assignment).unwrap();
     }
     assert_eq!((config.model.d_model, config.model.attention), (64, AttentionKind::Vanilla));
     assert_eq!((config.train.learning_rate, config.data.dataset.as_str()), (1.0, "2024"));
-    assert!(!config.model.revin);
+    assert_eq!(config.model.scaling, Scaling::None);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn errors_say_what_was_meant() {
     );
     insta::assert_snapshot!(
         presets::by_name("eth1").unwrap_err(),
-        @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, tiny"
+        @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, pretrain, finetune, tiny"
     );
 }
 
@@ -83,7 +83,7 @@ fn what_cannot_run_is_refused() {
         config.set(assignment).unwrap();
         config.check().unwrap_err().to_string()
     };
-    insta::assert_snapshot!(refused("model.heads=5"), @"model.heads = 5: must divide model.d_model = 32");
+    insta::assert_snapshot!(refused("model.heads=5"), @"model.heads = 5: must divide model.d_model = 32, unless model.d_k and model.d_v are set");
     insta::assert_snapshot!(refused("model.patch_len=200"), @"model.patch_len = 200: must not exceed model.context = 96");
     insta::assert_snapshot!(refused("model.dropout=1.0"), @"model.dropout = 1: must lie in [0, 1)");
     insta::assert_snapshot!(refused("train.batch_size=0"), @"train.batch_size = 0: must be at least 1");

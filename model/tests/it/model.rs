@@ -4,15 +4,16 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_patchtst::PatchTst;
 use tilewright_patchtst::batch_norm::BatchNorm;
-use tilewright_patchtst::config::{AttentionKind, ModelConfig, presets};
+use tilewright_patchtst::config::{Alignment, AttentionKind, ModelConfig, Scaling, presets};
 use tilewright_patchtst::ops::control;
 use tilewright_patchtst::pass::{TrainingPass, dropout};
 use tilewright_patchtst::patching::patches;
 use tilewright_patchtst::revin::RevIn;
 use tilewright_patchtst::tensors;
 use tilewright_patchtst::train::adam::Adam;
+use tilewright_patchtst::train::batch::BatchShape;
 use tilewright_patchtst::train::schedule::StepRate;
-use tilewright_patchtst::train::step::{BatchShape, Stepper};
+use tilewright_patchtst::train::step::Stepper;
 use tilewright_patchtst::train::training_loop::learned;
 
 use crate::support::{assert_close, random, values};
@@ -25,7 +26,7 @@ fn shapes_for_shared_and_individual_heads() {
         config.attention = AttentionKind::Vanilla;
         config.individual_head = individual;
         config.revin_affine = individual;
-        config.subtract_last = individual;
+        config.scaling = if individual { Scaling::Last } else { Scaling::Std };
         let model = PatchTst::new(&config, 3, 1, &device);
         let y = model.forward(random([5, 3, config.context], 2, &device), None);
         assert_eq!(y.dims(), [5, 3, config.horizon]);
@@ -51,30 +52,50 @@ fn patches_overlap_and_the_end_is_repeated() {
         TensorData::new((0..10).map(|v| v as f32).collect(), [1, 1, 10]),
         &device,
     );
-    let cut = patches(x.clone(), 4, 2, true);
+    let mut config = presets::by_name("tiny").unwrap().model;
+    (config.context, config.patch_len, config.stride, config.end_padding) = (10, 4, 2, true);
+    let cut = patches(x.clone(), &config);
     assert_eq!(cut.dims(), [1, 1, 5, 4]);
     assert_eq!(&values(&cut)[16..], [8.0, 9.0, 9.0, 9.0]);
-    let cut = patches(x, 4, 2, false);
+    config.end_padding = false;
+    let cut = patches(x.clone(), &config);
     assert_eq!(cut.dims(), [1, 1, 4, 4]);
     assert_eq!(&values(&cut)[..8], [0.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0, 5.0]);
+    // Ten steps are two patches of four and two steps over, at either end.
+    config.stride = 4;
+    assert_eq!(values(&patches(x.clone(), &config))[0], 0.0);
+    config.patch_from = Alignment::End;
+    assert_eq!(values(&patches(x, &config))[0], 2.0);
 }
 
 #[test]
 fn revin_comes_back() {
     let device = Device::flex();
-    for (affine, subtract_last) in [(false, false), (true, false), (false, true), (true, true)] {
-        let revin = RevIn::new(2, affine, subtract_last, &device);
+    for (affine, scaling) in [
+        (false, Scaling::Std),
+        (true, Scaling::Std),
+        (false, Scaling::Last),
+        (true, Scaling::Last),
+        (false, Scaling::Mean),
+    ] {
+        let revin = RevIn::new(2, scaling, affine, &device);
         let x = random([3, 2, 20], 4, &device) * 7.0 + 100.0;
         let (normal, window) = revin.normalise(x.clone());
         let deviation = values(&normal.clone().square().mean());
-        if !subtract_last {
-            assert!((deviation[0] - 1.0).abs() < 1e-2, "{deviation:?}");
-            assert!(values(&normal.clone().mean())[0].abs() < 1e-4);
-        } else {
-            let last = values(&normal.clone().narrow(2, 19, 1));
-            assert!(last.iter().all(|v| v.abs() < 1e-4), "{last:?}");
+        match scaling {
+            Scaling::Last => {
+                let last = values(&normal.clone().narrow(2, 19, 1));
+                assert!(last.iter().all(|v| v.abs() < 1e-4), "{last:?}");
+            }
+            Scaling::Mean => {
+                assert!((values(&normal.clone().abs().mean())[0] - 1.0).abs() < 1e-5);
+            }
+            _ => {
+                assert!((deviation[0] - 1.0).abs() < 1e-2, "{deviation:?}");
+                assert!(values(&normal.clone().mean())[0].abs() < 1e-4);
+            }
         }
-        assert_close(&values(&revin.denormalise(normal, window)), &values(&x), 1e-5);
+        assert_close(&values(&revin.denormalise(normal, &window)), &values(&x), 1e-5);
     }
 }
 
@@ -163,7 +184,7 @@ fn steps(config: &ModelConfig, model: PatchTst, rate: f64, count: u64) -> (Stepp
 fn a_tiny_batch_is_learned_by_heart() {
     let mut config = presets::by_name("tiny").unwrap().model;
     config.attention = AttentionKind::Vanilla;
-    config.dropout = 0.0;
+    config.set_dropout(0.0);
     let model = PatchTst::new(&config, 2, 3, &Device::flex().autodiff());
     let (_, losses) = steps(&config, model, 3e-3, 300);
     assert_eq!(losses.len(), 300);

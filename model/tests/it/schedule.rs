@@ -2,7 +2,7 @@
 
 use tilewright_patchtst::config::{ScheduleKind, presets};
 use tilewright_patchtst::train::early_stopping::EarlyStopping;
-use tilewright_patchtst::train::schedule::Schedule;
+use tilewright_patchtst::train::schedule::{Schedule, StepRate};
 
 fn schedule(kind: ScheduleKind, epochs: usize, per_epoch: usize) -> Schedule {
     let mut config = presets::by_name("tiny").unwrap().train;
@@ -21,6 +21,83 @@ fn type3_waits_three_epochs_then_decays() {
     assert!((rate(4) - 9e-3).abs() < 1e-12);
     assert!((rate(6) - 1e-2 * 0.9_f64.powi(3)).abs() < 1e-12);
     assert_eq!(schedule.at(24), schedule.at(20));
+}
+
+/// The rates of epochs 1, 2, ... by hand from `adjust_learning_rate`, whose rate of epoch `e` is set
+/// once that epoch is over.
+#[test]
+fn steps_by_epoch_are_the_official_codes() {
+    let rates = |kind: ScheduleKind, epochs: &[u64]| -> Vec<f64> {
+        let schedule = schedule(kind, 30, 4);
+        epochs
+            .iter()
+            .map(|epoch| {
+                let (first, last) = (4 * (epoch - 1), 4 * epoch - 1);
+                assert_eq!(schedule.at(first), schedule.at(last), "{kind:?}, epoch {epoch}");
+                schedule.at(first).learning_rate
+            })
+            .collect()
+    };
+    let check = |kind: ScheduleKind, epochs: &[u64], expected: &[f64]| {
+        for ((found, expected), epoch) in rates(kind, epochs).iter().zip(expected).zip(epochs) {
+            assert!(
+                (found - expected).abs() < 1e-15,
+                "{kind:?}, epoch {epoch}: {found}, {expected}"
+            );
+        }
+    };
+    check(ScheduleKind::Constant, &[1, 2, 30], &[1e-2, 1e-2, 1e-2]);
+    check(ScheduleKind::Type1, &[1, 2, 3, 4, 5], &[1e-2, 1e-2, 5e-3, 2.5e-3, 1.25e-3]);
+    check(
+        ScheduleKind::Type2,
+        &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 20, 21, 30],
+        &[
+            1e-2, 1e-2, 5e-5, 5e-5, 1e-5, 1e-5, 5e-6, 5e-6, 1e-6, 1e-6, 5e-7, 5e-7, 1e-7, 1e-7,
+            5e-8, 5e-8,
+        ],
+    );
+    check(ScheduleKind::Type3, &[1, 4, 5, 6], &[1e-2, 1e-2, 9e-3, 8.1e-3]);
+    check(ScheduleKind::Tenth10, &[10, 11, 30], &[1e-2, 1e-3, 1e-3]);
+    check(ScheduleKind::Tenth15, &[15, 16], &[1e-2, 1e-3]);
+    check(ScheduleKind::Tenth25, &[25, 26], &[1e-2, 1e-3]);
+    check(ScheduleKind::Tenth5, &[5, 6], &[1e-2, 1e-3]);
+}
+
+#[test]
+fn the_official_start_is_a_25th_with_another_beta() {
+    let mut config = presets::by_name("tiny").unwrap().train;
+    (config.learning_rate, config.epochs, config.official_start) = (1e-2, 10, true);
+    let at = |config: &_, epoch: u64| Schedule::new(config, 3).at(3 * (epoch - 1));
+    config.schedule = ScheduleKind::Type3;
+    assert_eq!(at(&config, 1), StepRate { learning_rate: 4e-4, beta1: 0.95 });
+    assert_eq!(at(&config, 2), StepRate { learning_rate: 1e-2, beta1: 0.95 });
+    assert!((at(&config, 5).learning_rate - 9e-3).abs() < 1e-15);
+    config.schedule = ScheduleKind::Type2;
+    assert_eq!([at(&config, 2).learning_rate, at(&config, 3).learning_rate], [4e-4, 5e-5]);
+    config.schedule = ScheduleKind::OneCycle;
+    let with = at(&config, 1);
+    config.official_start = false;
+    assert_eq!(with, at(&config, 1), "one-cycle is what it is");
+}
+
+#[test]
+fn schedules_have_the_official_names() {
+    for (name, kind) in [
+        ("constant", ScheduleKind::Constant),
+        ("type1", ScheduleKind::Type1),
+        ("type2", ScheduleKind::Type2),
+        ("type3", ScheduleKind::Type3),
+        ("3", ScheduleKind::Tenth10),
+        ("4", ScheduleKind::Tenth15),
+        ("5", ScheduleKind::Tenth25),
+        ("6", ScheduleKind::Tenth5),
+        ("one-cycle", ScheduleKind::OneCycle),
+        ("TST", ScheduleKind::OneCycle),
+    ] {
+        let mut config = presets::by_name("tiny").unwrap();
+        config.set(&format!("train.schedule={name}")).unwrap();
+        assert_eq!(config.train.schedule, kind, "{name}");
+    }
 }
 
 /// The numbers of PyTorch's own test (`test_onecycle_lr_cosine_annealing`): `max_lr=25`,

@@ -28,7 +28,7 @@ fn files(config: &Config) -> (Vec<u8>, Vec<[String; 4]>) {
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let whole = tiny(folder.path(), "whole");
-    assert!(whole.model.dropout > 0.0, "dropout is part of what must be resumed");
+    assert!(whole.model.ff_dropout > 0.0, "dropout is part of what must be resumed");
     let Outcome::Finished(expected) = train(&whole, false, None) else { panic!("not interrupted") };
 
     // Five steps in an epoch: stopped in the middle of the first and of the second.
@@ -54,18 +54,21 @@ fn training_beats_what_it_started_from_and_reports() {
     config.train.test_each_epoch = true;
     config.data.workers = 2;
     let Outcome::Finished(metrics) = train(&config, false, None) else { panic!("not interrupted") };
-    assert!(metrics.test.mse < metrics.naive.last_value.mse, "{metrics:?}");
+    assert!(metrics.test.mse < metrics.naive.unwrap().last_value.mse, "{metrics:?}");
     assert_eq!((metrics.epochs, metrics.steps, metrics.windows.train), (3, 15, 320));
     assert!(metrics.test_drop_last.is_some());
-    assert_eq!(metrics.naive.seasonal.map(|s| s.period), Some(24));
+    assert_eq!(metrics.naive.unwrap().seasonal.map(|s| s.period), Some(24));
     let run = folder.path().join("run");
     for file in [
         "config.toml",
         "checkpoint.safetensors",
         "losses.csv",
         "metrics.json",
+        "log.jsonl",
         "forecast.svg",
+        "forecast.png",
         "losses.svg",
+        "losses.png",
     ] {
         assert!(run.join(file).is_file(), "{file}");
     }
