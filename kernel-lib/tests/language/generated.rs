@@ -3,6 +3,7 @@
 #![allow(
     unused,
     arithmetic_overflow,
+    double_negations,
     unconditional_panic,
     non_contiguous_range_endpoints,
     clippy::all,

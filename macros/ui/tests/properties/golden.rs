@@ -29,6 +29,7 @@ const HEADER: &str = "\
 #![allow(
     unused,
     arithmetic_overflow,
+    double_negations,
     unconditional_panic,
     non_contiguous_range_endpoints,
     clippy::all,
