@@ -239,7 +239,8 @@ fn the_derivative_can_be_read() {
         "fn softcap_grad(score: f32, cap: f32) -> f32 {\n    let step = (score / cap).tanh();\n    \
          1.0 - step * step\n}\n"
     );
-    assert!(softcap(3.0).source().starts_with("pub fn softcap(score: f32, cap: f32) -> f32 {\n"));
+    let first = "pub fn softcap(score: f32, #[range(>0.0)] cap: f32) -> f32 {\n";
+    assert!(softcap(3.0).source().starts_with(first));
     let calls = calls(0.7, 3);
     for helper in ["fn bump(", "fn mixed(", "fn sigmoid(", "fn select("] {
         assert_eq!(calls.source().matches(helper).count(), 1, "{helper}");

@@ -221,7 +221,7 @@ fn parameters_are_checked() {
     );
     assert_eq!(
         message("sliding_window", &[("window", 1.5)]),
-        "`sliding_window`: `window` is 1.5, but it is u32 and must be a whole number"
+        "`sliding_window`: `window` is 1.5, but must be a whole number from 0 to 4294967295"
     );
     assert_eq!(
         message("sliding_window", &[("window", -1.0)]),
