@@ -12,6 +12,7 @@ use crate::config::OutputKind;
 /// What a model says about the next steps, in the series' own scale: `[batch, channels, horizon]`
 /// each.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "few exist at a time, and none for long")]
 pub enum Forecast {
     Point(Tensor<3>),
     Normal {

@@ -355,7 +355,6 @@ pub fn of_test_window(model: &PatchTst, data: &Data, device: &Device) -> Result<
         forecast: every(&tables[0], channel, out),
         band: band(&tables, channel, out),
         dates: dates.clone(),
-        ..Panel::default()
     });
     let from = dates.get(context).cloned().unwrap_or_default();
     Ok(plot::Forecast {

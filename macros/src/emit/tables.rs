@@ -124,7 +124,7 @@ pub fn device_learned(
         .collect();
     let gradient = choose(gradients, quote!(f32::new(0.0f32)));
     let count = sites.learned.len();
-    let features = kind.is_of_rows().then(|| rows::features());
+    let features = kind.is_of_rows().then(rows::features);
     let stage = (!kind.is_of_rows())
         .then(|| quote!(#[comptime] stage: ::tilewright::language::LearnedStage,));
     quote! {

@@ -132,7 +132,7 @@ impl Smoothed {
         let lowest = self.lowest.map_or(smoothed, |lowest| lowest.min(smoothed));
         self.lowest = Some(lowest);
         // A loss that is not a number has run away too.
-        self.diverged = !(smoothed <= DIVERGED * lowest);
+        self.diverged = smoothed.is_nan() || smoothed > DIVERGED * lowest;
         self.diverged
     }
 
