@@ -52,6 +52,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "algorithms/streaming/planes/mod.rs",
     "algorithms/streaming/planes/stream.rs",
     "tile/chip.rs",
+    "tile/chip/shape.rs",
     "tile/convert.rs",
     "tile/elements.rs",
     "tile/exp.rs",
