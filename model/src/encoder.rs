@@ -54,20 +54,21 @@ impl EncoderLayer {
         let queries = scored.len() * config.head_dim();
         let values = heads.len() * config.value_dim();
         let norm = || Norm::new(config.norm, d, device);
-        let mut feed_forward = |inputs, outputs| {
-            let layer = Linear::new(inputs, outputs, rng, device);
-            if config.ff_bias { layer } else { layer.without_bias() }
-        };
-        let (expand, contract) = (feed_forward(d, config.d_ff), feed_forward(config.d_ff, d));
+        // In the order in which they are used: a seed's weights depend on it.
+        let mut linear = |inputs, outputs| Linear::new(inputs, outputs, rng, device);
+        let (query, key, value) = (linear(d, queries), linear(d, queries), linear(d, values));
+        let output = linear(values, d);
+        let (expand, contract) = (linear(d, config.d_ff), linear(config.d_ff, d));
+        let biased = |layer: Linear| if config.ff_bias { layer } else { layer.without_bias() };
         Self {
-            query: Linear::new(d, queries, rng, device),
-            key: Linear::new(d, queries, rng, device),
-            value: Linear::new(d, values, rng, device),
-            output: Linear::new(values, d, rng, device),
+            query,
+            key,
+            value,
+            output,
             attention_norm: norm(),
             channel_norm: config.channel_attention.then(norm),
-            expand,
-            contract,
+            expand: biased(expand),
+            contract: biased(contract),
             feed_forward_norm: norm(),
             scored,
             heads,
