@@ -94,7 +94,9 @@ impl Range {
 pub fn read(attribute: &Attribute, ty: Type, errors: &mut Errors) -> Range {
     let any = Range::of(ty);
     let read = match &attribute.meta {
-        Meta::List(list) => (|input: ParseStream<'_>| parse(input, ty)).parse2(list.tokens.clone()),
+        Meta::List(list) if !list.tokens.is_empty() => {
+            (|input: ParseStream<'_>| parse(input, ty)).parse2(list.tokens.clone())
+        }
         _ => Err(syn::Error::new_spanned(attribute, format!("which values? Write {FORM}"))),
     };
     match read {
@@ -111,9 +113,6 @@ pub fn read(attribute: &Attribute, ty: Type, errors: &mut Errors) -> Range {
 }
 
 fn parse(input: ParseStream<'_>, ty: Type) -> syn::Result<Range> {
-    if input.is_empty() {
-        return Err(input.error(format!("which values? Write {FORM}")));
-    }
     if input.peek(Token![<]) || input.peek(Token![>]) {
         return comparisons(input, ty);
     }
