@@ -1,5 +1,7 @@
 //! What a run needs of a device, and the devices that there are.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use cubecl::client::Client;
 use tilewright::table::Fingerprint;
@@ -51,13 +53,20 @@ pub struct DeviceLaboratory {
 }
 
 impl DeviceLaboratory {
-    /// Measures what the device reaches.
+    /// Measures what the device reaches. Processes that share the device name the same file, by
+    /// which they take turns (see [`Timer::in_turns`]).
     ///
     /// # Errors
     ///
-    /// The device fails, or takes no time stamps.
-    pub fn new(client: &Client) -> Result<Self> {
+    /// The device fails, or takes no time stamps; the file cannot be made.
+    pub fn new(client: &Client, turns: Option<&Path>) -> Result<Self> {
         let timer = Timer::new(client);
+        let timer = match turns {
+            None => timer,
+            Some(file) => timer
+                .in_turns(file)
+                .with_context(|| format!("cannot take turns by {}", file.display()))?,
+        };
         let fingerprint = Fingerprint::of(client);
         let roofline =
             Roofline::measure(&timer, &fingerprint).context("measuring what the device reaches")?;

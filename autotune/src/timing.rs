@@ -8,6 +8,8 @@
 //! what another left there.
 
 use std::cell::Cell;
+use std::fs::File;
+use std::path::Path;
 use std::time::Instant;
 
 use cubecl::client::Client;
@@ -27,6 +29,9 @@ pub enum TimingError {
     /// The device measured nothing.
     #[error("the device took no time stamps")]
     Nothing,
+    /// The file by which processes take turns cannot be locked.
+    #[error("cannot wait for a turn on the device: {0}")]
+    Turn(#[from] std::io::Error),
 }
 
 /// Larger than the second-level cache of any GPU of 2026.
@@ -48,6 +53,18 @@ pub struct Timer {
     eviction: Option<cubecl::server::Handle>,
     /// Nanoseconds that queueing a call took the host of late.
     queueing: Cell<f64>,
+    /// Locked while a window is measured.
+    turns: Option<File>,
+}
+
+/// This process's turn on a device, until it is dropped.
+struct Turn<'a>(&'a File);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // The lock ends with the process at the latest.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Timer {
@@ -55,7 +72,24 @@ impl Timer {
     pub fn new(client: &Client) -> Self {
         let gpu = !Device::of(client).is_cpu();
         let eviction = gpu.then(|| client.empty(EVICTION_BYTES));
-        Self { client: client.clone(), gpu, eviction, queueing: Cell::new(0.0) }
+        Self { client: client.clone(), gpu, eviction, queueing: Cell::new(0.0), turns: None }
+    }
+
+    /// Processes that share a device, and this file, measure one at a time; what they compile
+    /// meanwhile disturbs nobody.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made.
+    pub fn in_turns(self, file: &Path) -> std::io::Result<Self> {
+        let turns = File::options().create(true).append(true).open(file)?;
+        Ok(Self { turns: Some(turns), ..self })
+    }
+
+    fn turn(&self) -> Result<Option<Turn<'_>>, TimingError> {
+        let Some(file) = &self.turns else { return Ok(None) };
+        file.lock()?;
+        Ok(Some(Turn(file)))
     }
 
     /// The device.
@@ -79,6 +113,7 @@ impl Timer {
         T: Send + 'static,
         E: Into<TimingError> + Send + 'static,
     {
+        let _turn = self.turn()?;
         self.occupy(calls);
         let ((outcome, queueing), duration) = self
             .client
@@ -167,5 +202,33 @@ impl Summary {
         let quartiles = data.upper_quartile() - data.lower_quartile();
         debug_assert!(data.max() >= data.min());
         Some(Self { median, spread: quartiles / median, least: data.min(), samples: samples.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_window_waits_for_its_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("turns");
+        let others = File::options().create(true).append(true).open(&path).unwrap();
+        others.lock().unwrap();
+        let (sender, measured) = channel();
+        let measuring = std::thread::spawn(move || {
+            let (client, _) = tilewright::open_device("cpu").unwrap();
+            let timer = Timer::new(&client).in_turns(&path).unwrap();
+            // What it measures does not matter, nor that it may be too short to be seen.
+            let _ = timer.window(1, |_| Ok::<(), TimingError>(()));
+            sender.send(()).unwrap();
+        });
+        assert!(measured.recv_timeout(Duration::from_millis(500)).is_err());
+        others.unlock().unwrap();
+        measured.recv().unwrap();
+        measuring.join().unwrap();
     }
 }

@@ -18,19 +18,24 @@ pub struct Worker {
     pub arguments: Vec<String>,
     /// What it writes.
     pub output: PathBuf,
+    /// By which it takes turns with others on its device.
+    pub turns: Option<PathBuf>,
 }
 
 /// Options that workers get anew.
 pub const OF_WORKERS: [&str; 5] = ["--devices", "--output", "-o", "--cache", "--require"];
 
-/// The parts of a run, one for each device.
+/// The parts of a run, one for each device; those on the same device measure in turns.
 pub fn workers_of(devices: &[String], output: &Path, cache: Option<&Path>) -> Vec<Worker> {
     let parts = devices.len();
+    let beside = |suffix: &str| {
+        let mut path = output.as_os_str().to_owned();
+        path.push(format!(".{suffix}"));
+        PathBuf::from(path)
+    };
     let worker = |(i, device): (usize, &String)| {
         let name = format!("part{}of{parts}", i + 1);
-        let mut path = output.as_os_str().to_owned();
-        path.push(format!(".{name}"));
-        let output = PathBuf::from(path);
+        let output = beside(&name);
         let mut arguments = vec!["--device".to_owned(), device_name(device)];
         arguments.extend(["--shard".to_owned(), format!("{}/{parts}", i + 1)]);
         arguments.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
@@ -38,7 +43,13 @@ pub fn workers_of(devices: &[String], output: &Path, cache: Option<&Path>) -> Ve
             let cache = cache.join(name).to_string_lossy().into_owned();
             arguments.extend(["--cache".to_owned(), cache]);
         }
-        Worker { device: device_name(device), arguments, output }
+        let device = device_name(device);
+        let sharing = devices.iter().filter(|other| device_name(other) == device).count() > 1;
+        let turns = sharing.then(|| beside(&format!("turns-{}", device.replace(':', "-"))));
+        if let Some(turns) = &turns {
+            arguments.extend(["--turns".to_owned(), turns.to_string_lossy().into_owned()]);
+        }
+        Worker { device, arguments, output, turns }
     };
     devices.iter().enumerate().map(worker).collect()
 }
@@ -140,6 +151,16 @@ fn without_options(arguments: impl Iterator<Item = OsString>, without: &[&str]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_of_one_device_take_turns() {
+        let devices = ["0", "1", "cuda:0"].map(str::to_owned);
+        let workers = workers_of(&devices, Path::new("t.json"), None);
+        let turns: Vec<_> = workers.iter().map(|worker| worker.turns.as_deref()).collect();
+        let file = Some(Path::new("t.json.turns-cuda-0"));
+        assert_eq!(turns, [file, None, file]);
+        assert!(workers[2].arguments.ends_with(&["--turns".into(), "t.json.turns-cuda-0".into()]));
+    }
 
     #[test]
     fn options_are_left_out_with_their_values() {

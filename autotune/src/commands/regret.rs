@@ -81,7 +81,8 @@ pub struct RegretArgs {
     /// Only this part of the problems, as in 1/4
     #[arg(long, value_name = "I/N", conflicts_with = "devices")]
     pub shard: Option<Shard>,
-    /// Share the problems out among these GPUs, as in 0,1,2
+    /// Share the problems out among these GPUs, as in 0,1,2. A GPU that is named twice gets two
+    /// processes, which compile at once and measure in turns
     #[arg(long, value_delimiter = ',', value_name = "N,..", conflicts_with = "device")]
     pub devices: Vec<String>,
     /// Fail unless the table's answers are within these of the best, in percent: at the median, and at
@@ -229,7 +230,7 @@ fn alone(args: &RegretArgs) -> Result<Vec<Row>> {
     }
     let journal = journal_of(&args.output, args.fresh)?;
     let answer = |problem: &Problem| table::lookup(problem, &device, &client);
-    let laboratory = DeviceLaboratory::new(&client)?;
+    let laboratory = DeviceLaboratory::new(&client, args.method.turns.as_deref())?;
     let session = Session {
         laboratory: &laboratory,
         tasks: &tasks,

@@ -29,6 +29,8 @@ Examples:
   autotune run --seq 42,64,128 --head-dim 4,8,16 --dtype bf16,f32 --variant softmax,softcap \\
                --pass forward,backward --groups 14336 --output my.json
   autotune run --preset general --budget 30m --devices 0,1,2,3 --output my.json
+  autotune run --preset patchtst --devices 0,0,0,0 --output my.json
+                                                         four processes compile for one GPU
   autotune run --shard 2/3 --output part2.json           one of three machines; then autotune merge
   autotune run --add --preset vit --output my.json       measure only what the table lacks
   TILEWRIGHT_TABLE=my.json patchtst train                use the table
@@ -58,7 +60,8 @@ pub struct RunArgs {
     /// Only this part of the problems, as in 1/4
     #[arg(long, value_name = "I/N", conflicts_with = "devices")]
     pub shard: Option<Shard>,
-    /// Share the problems out among these GPUs, as in 0,1,2; other devices by name
+    /// Share the problems out among these GPUs, as in 0,1,2; other devices by name. A GPU that is
+    /// named twice gets two processes, which compile at once and measure in turns
     #[arg(long, value_delimiter = ',', value_name = "N,..", conflicts_with_all = ["device", "add"])]
     pub devices: Vec<String>,
     /// Say nothing but errors
@@ -79,7 +82,7 @@ pub struct MethodArgs {
     #[arg(long, default_value = "normal", value_name = "LEVEL")]
     pub effort: Effort,
     /// Time for everything, as in 90s, 10m or 1h 30m, shared out among the problems; for quick, if
-    /// not given, 5m on a GPU and 10m on a CPU
+    /// not given, 4m on a GPU and 9m on a CPU
     #[arg(long, value_parser = parse_duration, value_name = "TIME")]
     pub budget: Option<Duration>,
     /// Plans that are compiled for each problem, at most; the promising first
@@ -91,6 +94,9 @@ pub struct MethodArgs {
     /// Keep compiled kernels here, so that the next run need not compile them
     #[arg(long, value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
+    /// A file by which processes on the same device take turns
+    #[arg(long, hide = true)]
+    pub turns: Option<PathBuf>,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -108,7 +114,7 @@ impl MethodArgs {
     pub fn budget(&self, cpu: bool) -> Budget {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         let usual = match self.effort {
-            Effort::Quick => Some(minutes(if cpu { 10 } else { 5 })),
+            Effort::Quick => Some(minutes(if cpu { 9 } else { 4 })),
             Effort::Normal | Effort::Full => None,
         };
         Budget::new(self.budget.or(usual))
@@ -253,7 +259,7 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
 /// Measures what is missing and keeps the file up to date.
 fn measure(args: &RunArgs, client: &Client, tasks: &[Task], table: &mut Table) -> Result<Outcome> {
     let journal = journal_of(&args.output, args.fresh)?;
-    let laboratory = DeviceLaboratory::new(client)?;
+    let laboratory = DeviceLaboratory::new(client, args.method.turns.as_deref())?;
     let session = Session {
         laboratory: &laboratory,
         tasks,

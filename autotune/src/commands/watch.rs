@@ -88,6 +88,10 @@ pub fn share_out(
             heard(value);
         }
     })?;
+    for turns in workers.iter().filter_map(|worker| worker.turns.as_deref()) {
+        // Gone already where two workers share it.
+        let _ = std::fs::remove_file(turns);
+    }
     progress.finish();
     Ok(())
 }

@@ -48,7 +48,8 @@ pub fn run(args: &PaperArgs) -> Result<()> {
     if runs.is_empty() {
         bail!("no run has finished");
     }
-    let paper = Paper::of(&runs)?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let paper = Paper::of(&runs, format!("bench-suite {}", arguments.join(" ")))?;
     print!("{}", paper.markdown());
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder)

@@ -55,13 +55,15 @@ pub struct Mean {
 #[derive(Clone, Debug, Serialize)]
 pub struct Paper {
     pub commit: String,
+    /// The command line that made the table; how its runs were trained is in their folders.
+    pub command: String,
     pub devices: Vec<String>,
     pub rows: Vec<Row>,
     pub means: Vec<Mean>,
 }
 
 impl Paper {
-    pub fn of(runs: &[(RunFolder, Metrics)]) -> Result<Self> {
+    pub fn of(runs: &[(RunFolder, Metrics)], command: String) -> Result<Self> {
         let published = published::table()?;
         let mut rows = Vec::new();
         for ((dataset, horizon), runs) in groups(runs)? {
@@ -70,7 +72,7 @@ impl Paper {
         let mut devices: Vec<String> = runs.iter().map(|(_, run)| run.device.clone()).collect();
         devices.sort();
         devices.dedup();
-        Ok(Self { commit: COMMIT.to_owned(), devices, means: means(&rows), rows })
+        Ok(Self { commit: COMMIT.to_owned(), command, devices, means: means(&rows), rows })
     }
 
     /// Both tables as a document.
@@ -129,12 +131,13 @@ impl Paper {
             ]);
         }
         format!(
-            "# PatchTST beside its paper\n\nOn {}, commit {}. Errors of scaled values, mean and \
+            "# PatchTST beside its paper\n\nOn {}, commit {}, `{}`. Errors of scaled values, mean and \
              deviation over the seeds. Published: arXiv 2211.14730, table 3, without the last \
              test batch; a difference above zero is worse than PatchTST/42.\n\n{}\n## Means over \
              horizons\n\n{}",
             self.devices.join(", "),
             self.commit,
+            self.command,
             table.markdown(),
             means.markdown()
         )

@@ -12,7 +12,7 @@ pub struct TrainConfig {
     /// Face's, or a `.pth` of the official code; empty: drawn by `seed`.
     pub weights: String,
     /// Train the head alone for so many epochs first: all of them is linear probing, fewer is
-    /// probing before fine-tuning.
+    /// probing before fine-tuning, which goes on from the best of these epochs.
     pub freeze_epochs: usize,
     pub epochs: usize,
     pub batch_size: usize,
@@ -71,7 +71,8 @@ pub enum ScheduleKind {
     /// A tenth after 5 epochs.
     #[serde(rename = "6")]
     Tenth5,
-    /// `torch.optim.lr_scheduler.OneCycleLR`, moved every step; the official `TST`.
+    /// `torch.optim.lr_scheduler.OneCycleLR`, moved every step; the official `TST`. After frozen
+    /// epochs, which have a cycle of their own, another of half the rate (the official `fine_tune`).
     #[serde(alias = "TST")]
     OneCycle,
 }

@@ -13,9 +13,12 @@ impl Trainer {
     pub(super) fn prepare_epoch(&mut self, progress: &mut Progress) -> Result<()> {
         let (epoch, train) = (self.position.epoch, &self.config.train);
         let head_only = epoch < train.freeze_epochs;
-        // A checkpoint of a later epoch holds the optimiser of that phase: only at the boundary
-        // does it begin anew.
+        // A checkpoint of a later epoch holds the optimiser and the weights of that phase: only at
+        // the boundary do they begin anew, the weights from the best of the frozen epochs.
         if self.position.batch == 0 && epoch == train.freeze_epochs && epoch > 0 {
+            if let Some(best) = &self.best {
+                self.stepper.set_weights(best.clone())?;
+            }
             self.stepper.train_head_only(true, fresh_adam(&self.config))?;
         }
         self.stepper.train_head_only(head_only, fresh_adam(&self.config))?;

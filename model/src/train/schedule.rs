@@ -14,6 +14,8 @@ pub struct Schedule {
     cycle_momentum: bool,
     official_start: bool,
     steps_per_epoch: usize,
+    /// Steps in which the head alone is trained.
+    frozen_steps: usize,
     total_steps: usize,
 }
 
@@ -44,6 +46,7 @@ impl Schedule {
             cycle_momentum: config.cycle_momentum,
             official_start: config.official_start,
             steps_per_epoch: steps_per_epoch.max(1),
+            frozen_steps: config.freeze_epochs.saturating_mul(steps_per_epoch),
             total_steps: config.epochs.saturating_mul(steps_per_epoch).max(1),
         }
     }
@@ -52,7 +55,7 @@ impl Schedule {
     pub fn at(&self, step: u64) -> StepRate {
         let step = step as usize;
         if self.kind == ScheduleKind::OneCycle {
-            return self.one_cycle(step);
+            return self.phase(step);
         }
         let learning_rate = match self.after_epochs(step / self.steps_per_epoch) {
             Some(rate) => rate,
@@ -83,13 +86,25 @@ impl Schedule {
         (done > 0).then_some(self.rate * factor)
     }
 
+    /// A cycle; fine-tuning has one for the frozen epochs and another, half as high, for the rest.
+    fn phase(&self, step: usize) -> StepRate {
+        let step = step.min(self.total_steps - 1);
+        match self.frozen_steps {
+            frozen if frozen == 0 || frozen >= self.total_steps => {
+                self.one_cycle(step, self.total_steps, self.rate)
+            }
+            frozen if step < frozen => self.one_cycle(step, frozen, self.rate),
+            frozen => self.one_cycle(step - frozen, self.total_steps - frozen, self.rate / 2.0),
+        }
+    }
+
     /// `torch.optim.lr_scheduler.OneCycleLR`, cosine, two phases.
-    fn one_cycle(&self, step: usize) -> StepRate {
-        let total = self.total_steps as f64;
-        let (low, high) = (self.rate / DIV, self.rate);
+    fn one_cycle(&self, step: usize, total_steps: usize, high: f64) -> StepRate {
+        let total = total_steps as f64;
+        let low = high / DIV;
         let last = low / FINAL_DIV;
         let rise_end = self.pct_start * total - 1.0;
-        let t = step.min(self.total_steps - 1) as f64;
+        let t = step as f64;
         let (learning_rate, momentum) = if t <= rise_end {
             let share = t / rise_end.max(f64::MIN_POSITIVE);
             (cosine(low, high, share), cosine(MOMENTUM_HIGH, MOMENTUM_LOW, share))

@@ -16,7 +16,7 @@ use crate::ops::control::{self, RING};
 use crate::ops::in_place;
 use crate::pass::{TrainingPass, on_host};
 use crate::patchtst::PatchTst;
-use crate::tensors;
+use crate::tensors::{self, NamedTensors};
 use crate::train::adam::Adam;
 use crate::train::batch::BatchShape;
 use crate::train::clip;
@@ -84,21 +84,31 @@ impl Stepper {
             gpu: None,
         };
         if !on_host(device) {
-            let recording =
-                if record && Dispatch::graph_prepare(stepper.plain().as_dispatch()).is_ok() {
-                    Recording::After(WARM_UP)
-                } else {
-                    Recording::Off
-                };
+            let recording = if record { stepper.recording_to_come() } else { Recording::Off };
             stepper.settle(recording)?;
         }
         Ok(stepper)
+    }
+
+    /// A step is recorded after a few, if the device can: each recording is announced to it.
+    fn recording_to_come(&self) -> Recording {
+        match Dispatch::graph_prepare(self.plain().as_dispatch()) {
+            Ok(_) => Recording::After(WARM_UP),
+            Err(_) => Recording::Off,
+        }
     }
 
     /// Clips each step's gradients to this norm (see [`clip`]); 0 never does.
     pub fn clip_norm(mut self, most: f64) -> Self {
         self.clip_norm = most;
         self
+    }
+
+    /// Replaces the weights. Before a recorded step runs again the tensors must be settled anew, as
+    /// a change of what is trained does.
+    pub fn set_weights(&mut self, weights: NamedTensors) -> Result<()> {
+        self.model = Some(tensors::into_module(self.take_model()?, weights)?);
+        Ok(())
     }
 
     /// Trains the head alone, or everything; the encoder's statistics follow the batches either way,
@@ -115,7 +125,7 @@ impl Stepper {
         match &self.gpu {
             None => Ok(()),
             Some(Gpu { recording: Recording::Off, .. }) => self.settle(Recording::Off),
-            Some(_) => self.settle(Recording::After(WARM_UP)),
+            Some(_) => self.settle(self.recording_to_come()),
         }
     }
 

@@ -129,6 +129,29 @@ fn one_cycle_is_pytorchs() {
     assert_eq!(Schedule::new(&config, 2).at(2).beta1, 0.9);
 }
 
+/// The official `fine_tune`: one cycle for the head, then one of half the rate for everything.
+#[test]
+fn frozen_epochs_have_a_cycle_of_their_own() {
+    let mut config = presets::by_name("tiny").unwrap().train;
+    (config.schedule, config.learning_rate, config.pct_start) = (ScheduleKind::OneCycle, 1e-2, 0.3);
+    let alone = |epochs: usize, rate: f64| {
+        let mut config = config.clone();
+        (config.epochs, config.learning_rate) = (epochs, rate);
+        let schedule = Schedule::new(&config, 5);
+        (0..5 * epochs as u64).map(|step| schedule.at(step)).collect::<Vec<_>>()
+    };
+    let expected = [alone(4, 1e-2), alone(6, 5e-3)].concat();
+    (config.epochs, config.freeze_epochs) = (10, 4);
+    let schedule = Schedule::new(&config, 5);
+    let found: Vec<StepRate> = (0..50).map(|step| schedule.at(step)).collect();
+    assert_eq!(found, expected);
+    config.freeze_epochs = 10;
+    let probing = Schedule::new(&config, 5);
+    config.freeze_epochs = 0;
+    let whole = Schedule::new(&config, 5);
+    assert!((0..50).all(|step| probing.at(step) == whole.at(step)));
+}
+
 #[test]
 fn early_stopping_counts_epochs_since_the_best() {
     let mut stopping = EarlyStopping::new(2);
