@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
+/// What cargo leaves in a target folder: the first where it made the folder, the second always.
+const OF_CARGO: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
 pub struct Workspace {
     pub root: PathBuf,
 }
@@ -43,7 +46,7 @@ impl Workspace {
         std::env::current_exe()
             .ok()
             .and_then(|program| program.parent()?.parent().map(Path::to_owned))
-            .filter(|folder| folder.join("CACHEDIR.TAG").exists())
+            .filter(|folder| OF_CARGO.iter().any(|file| folder.join(file).exists()))
             .unwrap_or_else(|| self.root.join("target"))
     }
 }
