@@ -13,7 +13,7 @@
 //! the kernel, and gradients reach the lower layers' queries and keys through the concatenation.
 //! [`AttentionKind::Vanilla`] adds scores as the official code does, and so checks the identity.
 
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::{FloatDType, Tensor, activation::softmax};
 use tilewright::burn::Attention;
 use tilewright::prelude::*;
 
@@ -26,7 +26,7 @@ pub struct Residual {
     /// `[batch, heads, tokens, layers so far * d]`
     queries: Option<Tensor<4>>,
     keys: Option<Tensor<4>>,
-    /// `[batch, heads, tokens, tokens]`, scaled, before softmax; vanilla only.
+    /// `[batch, heads, tokens, tokens]`, scaled, before softmax, in f32; vanilla only.
     scores: Option<Tensor<4>>,
 }
 
@@ -56,7 +56,10 @@ impl Attend<'_> {
         let [_, _, _, d] = q.dims();
         let scale = 1.0 / (d as f32).sqrt();
         if self.kind == AttentionKind::Vanilla {
-            let mut scores = q.matmul(k.swap_dims(2, 3)) * scale;
+            // Burn's product is written in the type of its factors: bf16 scores are rounded once
+            // here, where Tilewright's kernels keep them in f32.
+            let dtype = q.dtype();
+            let mut scores = q.matmul(k.swap_dims(2, 3)).cast(FloatDType::F32) * scale;
             if let Some(residual) = residual {
                 if let Some(below) = residual.scores.take() {
                     scores = scores + below;
@@ -64,7 +67,7 @@ impl Attend<'_> {
                 residual.scores = Some(scores.clone());
             }
             let weights = dropout(softmax(self.kept(scores), 3), self.dropout, pass);
-            return weights.matmul(v);
+            return weights.cast(dtype).matmul(v);
         }
         let (q, k) = match residual {
             Some(residual) => (append(&mut residual.queries, q), append(&mut residual.keys, k)),

@@ -2,7 +2,7 @@
 //! (`Transpose, BatchNorm1d(d_model), Transpose` in the official code).
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::ops;
 use crate::ops::in_place;
@@ -34,12 +34,15 @@ impl BatchNorm {
         }
     }
 
-    /// `[rows, features] -> [rows, features]`; in training the running statistics move.
+    /// `[rows, features] -> [rows, features]` in the type of `x`, by statistics in f32; in training
+    /// the running statistics move.
     pub fn forward(&self, x: Tensor<2>, pass: Option<&TrainingPass>) -> Tensor<2> {
         let Some(pass) = pass else {
             let scale = self.gamma.val() * (self.running_var.value() + EPSILON).sqrt().recip();
             let shift = self.beta.val() - self.running_mean.value() * scale.clone();
-            return x * scale.unsqueeze() + shift.unsqueeze();
+            let dtype = x.dtype();
+            let y = x.cast(FloatDType::F32) * scale.unsqueeze() + shift.unsqueeze();
+            return y.cast(dtype);
         };
         let rows = x.dims()[0];
         let normed = ops::batch_norm_train(x, self.gamma.val(), self.beta.val(), EPSILON);

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::{ModelConfig, Pooling, Task};
@@ -47,6 +47,8 @@ impl Head {
     /// | forecast | `[batch, channels, 1, horizon]` |
     /// | pretraining | `[batch, channels, patches, patch_len]` |
     /// | classification, regression | `[batch, 1, 1, targets]` |
+    ///
+    /// in f32, whatever the type of `x`: forecasts and what losses compare are not rounded to it.
     pub fn forward(
         &self,
         x: Tensor<4>,
@@ -57,7 +59,7 @@ impl Head {
         let first = config.head_dropout_first || config.task != Task::Forecast;
         let x = if first { dropout(x, config.head_dropout, pass) } else { x };
         let project = |layer: &PerChannel| {
-            let y = layer.forward(x.clone());
+            let y = layer.forward(x.clone(), FloatDType::F32);
             if first { y } else { dropout(y, config.head_dropout, pass) }
         };
         let mut outputs: Vec<_> = self.projections.iter().map(project).collect();
@@ -79,7 +81,10 @@ fn features(x: Tensor<4>, config: &ModelConfig) -> Tensor<4> {
     let pooled = match config.pooling {
         _ if config.cls_token => x.narrow(2, 0, 1),
         Pooling::None => x.reshape([batch, channels, 1, tokens * d]),
-        Pooling::Mean => x.mean_dim(2),
+        Pooling::Mean => {
+            let dtype = x.dtype();
+            x.cast(FloatDType::F32).mean_dim(2).cast(dtype)
+        }
         Pooling::Max => x.max_dim(2),
         Pooling::Last => x.narrow(2, tokens - 1, 1),
     };

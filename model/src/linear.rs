@@ -1,7 +1,7 @@
 //! The linear layer, initialised as PyTorch initialises it.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -28,14 +28,20 @@ impl Linear {
         Self { bias: None, ..self }
     }
 
-    /// `[rows, inputs] -> [rows, outputs]`
+    /// `[rows, inputs] -> [rows, outputs]`, in the type of `x`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let dtype = x.dtype().into();
+        self.forward_as(x, dtype)
+    }
+
+    /// The same, written as `dtype`.
+    pub fn forward_as(&self, x: Tensor<2>, dtype: FloatDType) -> Tensor<2> {
         let weight = self.weight.val();
         let bias = match &self.bias {
             Some(bias) => bias.val(),
             None => Tensor::zeros([weight.dims()[1]], &x.device()),
         };
-        ops::linear(x, weight, bias)
+        ops::linear(x, weight, bias, dtype)
     }
 }
 

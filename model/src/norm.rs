@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::batch_norm::{BatchNorm, EPSILON};
 use crate::config::NormKind;
@@ -25,11 +25,16 @@ impl Norm {
         }
     }
 
-    /// `[rows, features]`, and so the result.
+    /// `[rows, features]`, and so the result, in the type of `x`.
     pub fn forward(&self, x: Tensor<2>, pass: Option<&TrainingPass>) -> Tensor<2> {
         match self {
             Self::Batch(norm) => norm.forward(x, pass),
-            Self::Layer(norm) => norm.forward(x),
+            Self::Layer(norm) => {
+                // Burn's layer norm computes in the type of its input, of which it keeps a copy for
+                // the backward pass: in f32 here.
+                let dtype = x.dtype();
+                norm.forward(x.cast(FloatDType::F32)).cast(dtype)
+            }
         }
     }
 }

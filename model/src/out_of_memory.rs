@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::{Error, Result, anyhow};
 
-use crate::config::{AttentionKind, Config};
+use crate::config::{AttentionKind, Config, Precision};
 
 /// How drivers and CubeCL say it, in lower case.
 const SIGNS: [&str; 5] =
@@ -43,6 +43,9 @@ fn advised(config: &Config, text: &str) -> Option<Error> {
     }
     if model.attention == AttentionKind::Vanilla {
         advice.push("set model.attention=tuned, which stores no scores".to_string());
+    }
+    if model.precision == Precision::F32 {
+        advice.push("set model.precision=bf16, which halves activations".to_string());
     }
     advice.push(format!("raise model.stride (now {}), for fewer tokens", model.stride));
     advice.push(format!("lower model.d_model (now {})", model.d_model));

@@ -3,7 +3,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -227,8 +227,9 @@ impl Network {
         }
     }
 
-    /// Patches `[batch, channels, patches, patch_len]` to tokens `[batch, channels, tokens,
-    /// d_model]`.
+    /// Patches `[batch, channels, patches, patch_len]` in f32 to tokens `[batch, channels, tokens,
+    /// d_model]` in the model's precision. It is chosen here alone: from here on operators give the
+    /// type they are given, up to the head.
     pub fn encode(
         &self,
         x: Tensor<4>,
@@ -238,10 +239,13 @@ impl Network {
         let [batch, channels, count, _] = x.dims();
         let d = config.d_model;
         let (sequences, tokens) = (batch * channels, config.tokens());
-        let mut x = self.embedding.forward(x).reshape([sequences, count, d]);
+        let dtype = config.precision.dtype();
+        let mut x = self.embedding.forward(x.cast(dtype), dtype).reshape([sequences, count, d]);
         let position = self.position.as_ref().map(|position| position.val());
         if let Some(position) = &position {
-            x = x + position.clone().narrow(0, tokens - count, count).unsqueeze();
+            // Added in f32, because the encoding's gradient is a sum over all sequences.
+            let position = position.clone().narrow(0, tokens - count, count).unsqueeze();
+            x = (x.cast(FloatDType::F32) + position).cast(dtype);
         }
         x = dropout(x, config.position_dropout, pass);
         if let Some(cls) = &self.cls_token {
@@ -249,7 +253,9 @@ impl Network {
             if let Some(position) = position {
                 cls = cls + position.narrow(0, 0, 1);
             }
-            x = Tensor::cat(vec![cls.unsqueeze::<3>().expand([sequences, 1, d]), x], 1);
+            // Expanded before it is cast, for the same reason.
+            let cls = cls.unsqueeze::<3>().expand([sequences, 1, d]).cast(dtype);
+            x = Tensor::cat(vec![cls, x], 1);
         }
         let rows = Rows { batch, channels, tokens };
         let x = self.encoder.forward(x.reshape([sequences * tokens, d]), rows, config, pass);

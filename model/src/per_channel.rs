@@ -2,7 +2,7 @@
 //! and the forecasting head.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use rand_chacha::ChaCha8Rng;
 
 use crate::linear::{Linear, uniform};
@@ -44,18 +44,23 @@ impl PerChannel {
         })
     }
 
-    /// `[batch, channels, rows, inputs] -> [batch, channels, rows, outputs]`
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// `[batch, channels, rows, inputs] -> [batch, channels, rows, outputs]`, multiplied in the type
+    /// of `x` and written as `dtype`.
+    pub fn forward(&self, x: Tensor<4>, dtype: FloatDType) -> Tensor<4> {
         let [batch, channels, rows, inputs] = x.dims();
         match self {
             Self::Shared(layer) => {
-                let y = layer.forward(x.reshape([batch * channels * rows, inputs]));
+                let y = layer.forward_as(x.reshape([batch * channels * rows, inputs]), dtype);
                 let outputs = y.dims()[1];
                 y.reshape([batch, channels, rows, outputs])
             }
             Self::Individual(layers) => {
                 let x = x.swap_dims(0, 1).reshape([channels, batch * rows, inputs]);
-                let y = x.matmul(layers.weight.val()) + layers.bias.val();
+                // Burn's product and its gradient for the weight are written in the type of `x`.
+                // The bias is added in f32, and so its gradient is summed in f32.
+                let weight = layers.weight.val().cast(x.dtype());
+                let y = x.matmul(weight).cast(FloatDType::F32) + layers.bias.val();
+                let y = y.cast(dtype);
                 let outputs = y.dims()[2];
                 y.reshape([channels, batch, rows, outputs]).swap_dims(0, 1)
             }

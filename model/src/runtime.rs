@@ -10,7 +10,7 @@ use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig as _};
 
 use tilewright::check_cuda_compiler;
 
-use crate::config::{AutotuneEffort, RuntimeConfig};
+use crate::config::{AutotuneEffort, Config, RuntimeConfig};
 use crate::ops;
 
 /// A device and its name for people and reports.
@@ -22,15 +22,16 @@ pub struct Runtime {
     pub name: String,
 }
 
-/// Sets up caches and tuning, and opens the device. The set-up counts once per process: CubeCL
-/// reads it at its first use.
-pub fn open(config: &RuntimeConfig) -> Result<Runtime> {
-    configure(config)?;
-    let device = choose(&config.device)?;
+/// Sets up caches and tuning, and opens the device, which must be able to compute in the model's
+/// precision. The set-up counts once per process: CubeCL reads it at its first use.
+pub fn open(config: &Config) -> Result<Runtime> {
+    configure(&config.runtime)?;
+    let device = choose(&config.runtime.device)?;
     let name = match device.identity() {
         Some(identity) => format!("{} ({})", config_name(&device), identity.name),
         None => "cpu".to_string(),
     };
+    config.model.precision.check(&name, |dtype| device.supports_dtype(dtype))?;
     Ok(Runtime { device, name })
 }
 

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::config::{Config, Task};
+use crate::config::{Config, Precision, Task};
 use crate::patchtst::PatchTst;
 use crate::runtime;
 use crate::train::adam::Adam;
@@ -21,6 +21,7 @@ use crate::train::training_loop::learned;
 pub struct StepTime {
     pub preset: String,
     pub attention: String,
+    pub precision: Precision,
     pub device: String,
     pub batch: usize,
     pub channels: usize,
@@ -46,7 +47,7 @@ const WINDOW: usize = 10;
 /// Trains on made data of the preset's shapes.
 pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> Result<StepTime> {
     let began = Instant::now();
-    let runtime = runtime::open(&config.runtime)?;
+    let runtime = runtime::open(config)?;
     let device = runtime.device.clone().autodiff();
     let batch = config.train.batch_size;
     let model = PatchTst::new(&config.model, channels, config.train.seed, &device);
@@ -99,6 +100,7 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
     Ok(StepTime {
         preset: preset.to_string(),
         attention: config.model.attention.name().to_string(),
+        precision: config.model.precision,
         device: runtime.name,
         batch,
         channels,

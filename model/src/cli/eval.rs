@@ -41,7 +41,7 @@ pub(super) fn run(args: &EvalArgs) -> Result<()> {
     if data.forecast.inputs != checkpoint.facts.inputs {
         bail!("{}: the data's channels are not the model's", folder.path().display());
     }
-    let runtime = runtime::open(&config.runtime)?;
+    let runtime = runtime::open(&config)?;
     let model = checkpoint.model(&config, &runtime.device)?;
     let windows = &data.forecast.test;
     let test = out_of_memory::advise(&config, || {

@@ -46,7 +46,7 @@ pub struct FindLrArgs {
 pub(super) fn run(args: &FindLrArgs) -> Result<()> {
     let config = args.config.load()?;
     let data = Data::open(&config)?;
-    let runtime = runtime::open(&config.runtime)?;
+    let runtime = runtime::open(&config)?;
     let search = Search { from: args.from, to: args.to, steps: args.steps };
     let bar = ProgressBar::new(args.steps as u64);
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}");

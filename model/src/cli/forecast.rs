@@ -80,7 +80,7 @@ pub(super) fn run(args: &ForecastArgs) -> Result<()> {
         bail!("--horizon 0: at least one step is needed");
     }
     let tasks = tasks(args)?;
-    let runtime = runtime::open(&config.runtime)?;
+    let runtime = runtime::open(&config)?;
     let forecaster = Forecaster::new(&config, &checkpoint, &runtime.device)?;
     let quantiles = match args.quantiles.is_empty() {
         true => forecaster.usual_quantiles(),

@@ -9,7 +9,8 @@ use crate::{out_of_memory, step_time};
 const EXAMPLES: &str = "\
 Examples:
   patchtst step-time --preset ettm1 --device cuda
-  patchtst step-time --preset traffic --channels 862 --steps 20 model.attention=vanilla";
+  patchtst step-time --preset traffic --channels 862 --steps 20 model.attention=vanilla
+  patchtst step-time --preset traffic --channels 862 --steps 20 model.precision=bf16";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

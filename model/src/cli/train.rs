@@ -88,7 +88,7 @@ pub(super) fn train(
     let data = Data::open(&config)?;
     data.train_loader(&config)?;
     let since = Instant::now();
-    let runtime = runtime::open(&config.runtime)?;
+    let runtime = runtime::open(&config)?;
     let resume = folder.is_some();
     let folder = match folder {
         Some(folder) => folder,
@@ -96,10 +96,11 @@ pub(super) fn train(
     };
     let mut progress = Progress::new(quiet);
     progress.note(&format!(
-        "{} on {}, attention {}, run {}",
+        "{} on {}, attention {}, {}, run {}",
         config.data.dataset,
         runtime.name,
         config.model.attention.name(),
+        config.model.precision,
         folder.path().display()
     ));
     for note in data.series.notes().iter().chain(&data.forecast.notes) {

@@ -24,7 +24,7 @@ pub use data::DataConfig;
 pub use model::ModelConfig;
 pub use options::{
     Activation, Alignment, AttentionKind, LossKind, NormKind, NormOrder, OutputKind, Pooling,
-    PositionKind, Scaling, Task,
+    PositionKind, Precision, Scaling, Task,
 };
 pub use overrides::ConfigError;
 pub use pretrain::{MaskKind, PretrainConfig};

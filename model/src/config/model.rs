@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::{
     Activation, Alignment, AttentionKind, LossKind, NormKind, NormOrder, OutputKind, Pooling,
-    PositionKind, Scaling, Task,
+    PositionKind, Precision, Scaling, Task,
 };
 use super::{ConfigError, VariantName, at_least_one, probabilities};
 
@@ -86,6 +86,9 @@ pub struct ModelConfig {
     pub residual_attention: bool,
     /// Which attention computes this.
     pub attention: AttentionKind,
+    /// What activations are held and multiplied in, in training, evaluation and forecasts; weights
+    /// are f32 with either, so that a run goes on, or forecasts, in the other.
+    pub precision: Precision,
     /// The attention variant by name, with its parameters, as in `blocked(block = 8)`; one for all
     /// layers, or one for each with semicolons between.
     pub variant: String,

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use burn::tensor::FloatDType;
 use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
 
 /// Enums whose values are written as they are read.
 macro_rules! options {
@@ -53,6 +56,17 @@ options! {
         Tuned = "tuned",
         /// Tilewright's fused kernels; the forward pass saves the scores for the backward pass.
         Saved = "saved",
+    }
+
+    /// What a network's activations are held in between its operators, and multiplied in. Whatever is
+    /// learned, summed or compared is f32 with either: weights, their gradients and moments, the
+    /// statistics of norms, softmax, RevIN, the head's output, likelihoods and losses.
+    Precision {
+        /// IEEE single precision throughout.
+        #[default]
+        F32 = "f32",
+        /// bfloat16 from the patches to what the head reads, and in the gradients on the way back.
+        Bf16 = "bf16",
     }
 
     /// Where patches are counted from when they do not use every step.
@@ -167,6 +181,29 @@ options! {
         StudentT = "student-t",
         /// Counts: number of failures and log-odds.
         NegativeBinomial = "negative-binomial",
+    }
+}
+
+impl Precision {
+    /// The type that activations have.
+    pub fn dtype(self) -> FloatDType {
+        match self {
+            Self::F32 => FloatDType::F32,
+            Self::Bf16 => FloatDType::BF16,
+        }
+    }
+
+    /// Refuses what a device called `device` cannot compute in.
+    pub fn check(
+        self,
+        device: &str,
+        supports: impl FnOnce(FloatDType) -> bool,
+    ) -> Result<(), ConfigError> {
+        if self == Self::F32 || supports(self.dtype()) {
+            return Ok(());
+        }
+        let reason = format!("{device} does not compute in {self}; set model.precision=f32");
+        Err(ConfigError::invalid("model.precision", self, reason))
     }
 }
 

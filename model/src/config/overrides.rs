@@ -125,10 +125,15 @@ fn put(table: &mut Table, section: &str, key: &str, value: Value) -> Result<(), 
             return Err(ConfigError::invalid(&path, value, reason));
         }
     };
+    let shown = value.clone();
     if let Some(content) = table.get_mut(section).and_then(Value::as_table_mut) {
         content.insert(key.to_string(), value);
     }
-    Ok(())
+    // Asked at every key, so that a name that is no choice is refused under its key.
+    match config_of(table.clone()) {
+        Err(ConfigError::Syntax(reason)) => Err(ConfigError::invalid(&path, shown, reason)),
+        other => other.map(|_| ()),
+    }
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -3,8 +3,9 @@
 
 use super::{
     Activation, Alignment, AttentionKind, AutotuneEffort, Config, ConfigError, DataConfig,
-    LossKind, ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind, PretrainConfig,
-    PruneConfig, RuntimeConfig, Scaling, ScheduleKind, Task, TrainConfig, overrides::closest,
+    LossKind, ModelConfig, NormKind, NormOrder, OutputKind, Pooling, PositionKind, Precision,
+    PretrainConfig, PruneConfig, RuntimeConfig, Scaling, ScheduleKind, Task, TrainConfig,
+    overrides::closest,
 };
 
 /// Every preset, in the order shown to users.
@@ -101,6 +102,7 @@ fn wide() -> ModelConfig {
         decomposition: 0,
         residual_attention: true,
         attention: AttentionKind::Tuned,
+        precision: Precision::F32,
         variant: "softmax".into(),
     };
     dropping(model, 0.2)

@@ -6,9 +6,9 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
-use burn::tensor::Shape;
+use burn::tensor::{DType, Shape};
 
-use super::extension::{ModelBackend, as_row, gaussian, inverse_deviation};
+use super::extension::{ModelBackend, as_row, cast, gaussian, inverse_deviation, wide};
 
 type T<B> = FloatTensor<B>;
 
@@ -28,12 +28,14 @@ impl<B: ModelBackend> Backward<B, 3> for LinearBackward {
         let dy = grads.consume::<B>(&ops.node);
         let [x, weight] = ops.state.map(|id| checkpointer.retrieve_node_output::<T<B>>(id));
         let [for_x, for_weight, for_bias] = ops.parents;
+        let dtype = x.dtype();
+        let factor = cast::<B>(dy.clone(), dtype);
         if let Some(node) = for_x {
-            let dx = B::product(dy.clone(), B::float_swap_dims(weight, 0, 1));
-            grads.register::<B>(node.id, dx);
+            let weight = B::float_swap_dims(cast::<B>(weight, dtype), 0, 1);
+            grads.register::<B>(node.id, B::product(factor.clone(), weight, dtype));
         }
         if let Some(node) = for_weight {
-            grads.register::<B>(node.id, weight_gradient::<B>(x, dy.clone()));
+            grads.register::<B>(node.id, weight_gradient::<B>(x, factor));
         }
         if let Some(node) = for_bias {
             grads.register::<B>(node.id, as_vector::<B>(B::column_sums(dy)));
@@ -41,18 +43,18 @@ impl<B: ModelBackend> Backward<B, 3> for LinearBackward {
     }
 }
 
-/// `x^T dy` for `x` `[rows, inputs]` and `dy` `[rows, outputs]`, cut along the rows into products
-/// that run side by side; their sum is taken in a fixed order.
+/// `x^T dy` in f32 for `x` `[rows, inputs]` and `dy` `[rows, outputs]`, cut along the rows into
+/// products that run side by side; their sum is taken in a fixed order.
 fn weight_gradient<B: ModelBackend>(x: T<B>, dy: T<B>) -> T<B> {
     let [rows, inputs] = x.shape().dims::<2>();
     let outputs = dy.shape().dims::<2>()[1];
     let parts = parts(rows, inputs * outputs);
     if parts == 1 {
-        return B::product(B::float_swap_dims(x, 0, 1), dy);
+        return B::product(B::float_swap_dims(x, 0, 1), dy, DType::F32);
     }
     let x = B::float_reshape(x, Shape::new([parts, rows / parts, inputs]));
     let dy = B::float_reshape(dy, Shape::new([parts, rows / parts, outputs]));
-    let each = B::product(B::float_swap_dims(x, 1, 2), dy);
+    let each = B::product(B::float_swap_dims(x, 1, 2), dy, DType::F32);
     let each = B::float_reshape(each, Shape::new([parts, inputs * outputs]));
     B::float_reshape(B::column_sums(each), Shape::new([inputs, outputs]))
 }
@@ -100,13 +102,16 @@ impl<B: ModelBackend> Backward<B, 3> for BatchNormBackward {
         let [for_x, for_gamma, for_beta] = ops.parents;
         if let Some(node) = for_x {
             // dx = gamma/deviation (dy - mean(dy) - xhat mean(dy xhat))
-            let normal = B::float_mul(B::float_sub(x, mean), inverse.clone());
+            let dtype = x.dtype();
+            let normal = B::float_mul(B::float_sub(wide::<B>(x), mean), inverse.clone());
             let mean_dy = B::float_mul_scalar(beta_gradient.clone(), (1.0 / rows).into());
             let mean_projection = B::float_mul_scalar(gamma_gradient.clone(), (1.0 / rows).into());
-            let inner =
-                B::float_sub(B::float_sub(dy, mean_dy), B::float_mul(normal, mean_projection));
+            let inner = B::float_sub(
+                B::float_sub(wide::<B>(dy), mean_dy),
+                B::float_mul(normal, mean_projection),
+            );
             let dx = B::float_mul(inner, B::float_mul(as_row::<B>(gamma), inverse));
-            grads.register::<B>(node.id, dx);
+            grads.register::<B>(node.id, cast::<B>(dx, dtype));
         }
         if let Some(node) = for_gamma {
             grads.register::<B>(node.id, as_vector::<B>(gamma_gradient));
@@ -134,13 +139,14 @@ impl<B: ModelBackend> Backward<B, 1> for GeluBackward {
         let [for_x] = ops.parents;
         if let Some(node) = for_x {
             // Phi(x) + x phi(x)
+            let (dtype, x) = (x.dtype(), wide::<B>(x));
             let square = B::float_mul(x.clone(), x.clone());
             let density = B::float_mul_scalar(
                 B::float_exp(B::float_mul_scalar(square, (-0.5).into())),
                 (core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2 * 0.5).into(),
             );
             let slope = B::float_add(gaussian::<B>(x.clone()), B::float_mul(x, density));
-            grads.register::<B>(node.id, B::float_mul(dy, slope));
+            grads.register::<B>(node.id, cast::<B>(B::float_mul(wide::<B>(dy), slope), dtype));
         }
     }
 }
@@ -163,7 +169,7 @@ impl<B: ModelBackend> Backward<B, 1> for MaskedBackward {
 }
 
 impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
-    fn linear_layer(x: T<Self>, weight: T<Self>, bias: T<Self>) -> T<Self> {
+    fn linear_layer(x: T<Self>, weight: T<Self>, bias: T<Self>, dtype: DType) -> T<Self> {
         let prepared = LinearBackward
             .prepare::<C>([x.node(), weight.node(), bias.node()])
             .compute_bound()
@@ -175,6 +181,7 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
                     x.into_primitive(),
                     weight.into_primitive(),
                     bias.into_primitive(),
+                    dtype,
                 );
                 prepared.finish(kept, y)
             }
@@ -182,6 +189,7 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
                 x.into_primitive(),
                 weight.into_primitive(),
                 bias.into_primitive(),
+                dtype,
             )),
         }
     }
@@ -250,7 +258,7 @@ impl<B: ModelBackend, C: CheckpointStrategy> ModelBackend for Autodiff<B, C> {
         }
     }
 
-    fn product(_: T<Self>, _: T<Self>) -> T<Self> {
+    fn product(_: T<Self>, _: T<Self>, _: DType) -> T<Self> {
         panic!("{NOT_DIFFERENTIABLE}")
     }
     fn column_sums(_: T<Self>) -> T<Self> {

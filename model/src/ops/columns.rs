@@ -1,5 +1,6 @@
-//! Kernels that reduce the columns of a long row-major matrix.
+//! Kernels that reduce the columns of a long row-major matrix, in f32 whatever its elements are.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 /// What is summed.
@@ -17,17 +18,18 @@ pub enum Pass {
 /// Sums a stretch of rows. Cube `(b, p)` takes column block `b` and rows `p * stretch ..`; unit
 /// `(lane, rank)` takes one column and every `ranks`-th row of it.
 #[cube(launch)]
-pub fn partial(
-    x: &Tensor<f32>,
+pub fn partial<F: Float>(
+    x: &Tensor<F>,
     mean: &Tensor<f32>,
     inverse: &Tensor<f32>,
-    dy: &Tensor<f32>,
+    dy: &Tensor<F>,
     first: &mut Tensor<f32>,
     second: &mut Tensor<f32>,
     stretch: usize,
     #[comptime] pass: Pass,
     #[comptime] lanes: u32,
     #[comptime] ranks: u32,
+    #[define(F)] _elem: ElemType,
 ) {
     let rows = x.shape(0);
     let columns = x.shape(1);
@@ -41,7 +43,7 @@ pub fn partial(
         let mut shift = 0.0f32;
         let mut scale = 1.0f32;
         if comptime!(pass == Pass::Statistics) {
-            shift = x[column];
+            shift = f32::cast_from(x[column]);
         }
         if comptime!(pass == Pass::Normalised) {
             shift = mean[column];
@@ -52,17 +54,17 @@ pub fn partial(
             let at = row * columns + column;
             match comptime!(pass) {
                 Pass::Sum => {
-                    a += x[at];
+                    a += f32::cast_from(x[at]);
                 }
                 Pass::Statistics => {
-                    let value = x[at] - shift;
+                    let value = f32::cast_from(x[at]) - shift;
                     a += value;
                     b += value * value;
                 }
                 Pass::Normalised => {
-                    let gradient = dy[at];
+                    let gradient = f32::cast_from(dy[at]);
                     a += gradient;
-                    b += gradient * (x[at] - shift) * scale;
+                    b += gradient * (f32::cast_from(x[at]) - shift) * scale;
                 }
             }
             row += ranks as usize;
@@ -85,16 +87,17 @@ pub fn partial(
 
 /// Sums the stretches, and finishes the statistics of `rows` rows of `x`.
 #[cube(launch)]
-pub fn combine(
+pub fn combine<F: Float>(
     first: &Tensor<f32>,
     second: &Tensor<f32>,
-    x: &Tensor<f32>,
+    x: &Tensor<F>,
     out_first: &mut Tensor<f32>,
     out_second: &mut Tensor<f32>,
     rows: usize,
     #[comptime] pass: Pass,
     #[comptime] lanes: u32,
     #[comptime] ranks: u32,
+    #[define(F)] _elem: ElemType,
 ) {
     let parts = first.shape(0);
     let columns = first.shape(1);
@@ -124,7 +127,7 @@ pub fn combine(
             if inside && UNIT_POS_Y == 0 {
                 let count = f32::cast_from(rows);
                 let mean = a / count;
-                out_first[column] = x[column] + mean;
+                out_first[column] = f32::cast_from(x[column]) + mean;
                 out_second[column] = max(b / count - mean * mean, 0.0f32);
             }
         }

@@ -1,13 +1,13 @@
 //! The primitives on CubeCL devices.
 
 use burn::backend::TensorMetadata;
-use burn::backend::ops::FloatTensorOps;
-use burn::tensor::Shape;
+use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::{CubeCount, CubeDim};
 
 use super::columns::{self, Pass};
@@ -15,12 +15,10 @@ use super::extension::ModelBackend;
 use super::{fixed_kernels, mask};
 
 impl ModelBackend for CubeBackend {
-    fn product(lhs: CubeTensor, rhs: CubeTensor) -> CubeTensor {
-        if !fixed_kernels() {
-            return CubeBackend::float_matmul(lhs, rhs);
-        }
-        let dtype = lhs.dtype;
-        match matmul(lhs, rhs, None, MatmulStrategy::Cube, dtype) {
+    fn product(lhs: CubeTensor, rhs: CubeTensor, dtype: DType) -> CubeTensor {
+        let strategy =
+            if fixed_kernels() { MatmulStrategy::Cube } else { MatmulStrategy::default() };
+        match matmul(lhs, rhs, None, strategy, dtype) {
             Ok(result) => result,
             // Burn's operators return tensors, not results.
             Err(error) => panic!("matrix product: {error:?}"),
@@ -29,9 +27,9 @@ impl ModelBackend for CubeBackend {
 
     fn masked(x: CubeTensor, control: CubeTensor, site: u32, keep: f64) -> CubeTensor {
         let x = into_contiguous(x);
-        let (client, shape) = (x.client.clone(), x.shape());
+        let (client, shape, x_dtype) = (x.client.clone(), x.shape(), x.dtype);
         let y =
-            empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape.clone(), x.dtype);
+            empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape.clone(), x_dtype);
         let (count, dim) = elementwise(shape.num_elements());
         mask::masked::launch(
             &client,
@@ -43,6 +41,7 @@ impl ModelBackend for CubeBackend {
             site,
             mask::threshold(keep),
             (1.0 / keep) as f32,
+            elem(x_dtype),
         );
         y
     }
@@ -65,6 +64,15 @@ impl ModelBackend for CubeBackend {
     }
 }
 
+/// The element type that kernels see. Activations have no others.
+fn elem(dtype: DType) -> ElemType {
+    match dtype {
+        DType::F32 => FloatKind::F32.into(),
+        DType::BF16 => FloatKind::BF16.into(),
+        other => panic!("the model's operators take f32 and bf16 tensors, and this is {other:?}"),
+    }
+}
+
 /// One unit for each element. Grids are widest along x.
 pub(super) fn elementwise(elements: usize) -> (CubeCount, CubeDim) {
     (CubeCount::Static(elements.div_ceil(UNITS) as u32, 1, 1), CubeDim::new_1d(UNITS as u32))
@@ -82,14 +90,16 @@ const MOST_PARTS: usize = 256;
 fn reduce(pass: Pass, x: CubeTensor, more: Option<[CubeTensor; 3]>) -> (CubeTensor, CubeTensor) {
     let x = into_contiguous(x);
     let [rows, columns] = x.shape().dims::<2>();
-    let (client, device, dtype) = (x.client.clone(), x.device.clone(), x.dtype);
+    let (client, device, elem) = (x.client.clone(), x.device.clone(), elem(x.dtype));
     let empty = |shape: [usize; 2]| {
-        empty_device_contiguous_dtype(client.clone(), device.clone(), Shape::new(shape), dtype)
+        let shape = Shape::new(shape);
+        empty_device_contiguous_dtype(client.clone(), device.clone(), shape, DType::F32)
     };
+    let (out_first, out_second) = (empty([1, columns]), empty([1, columns]));
     let [mean, inverse, dy] = match more {
         Some(more) => more.map(into_contiguous),
-        // Not read by the other passes; an operator's arguments are fixed.
-        None => [x.clone(), x.clone(), x.clone()],
+        // Not read by the other passes; a kernel's arguments are fixed, and so are their types.
+        None => [out_first.clone(), out_second.clone(), x.clone()],
     };
     let lanes = columns.next_power_of_two().clamp(8, 32);
     let ranks = UNITS / lanes;
@@ -113,8 +123,8 @@ fn reduce(pass: Pass, x: CubeTensor, more: Option<[CubeTensor; 3]>) -> (CubeTens
         pass,
         lanes as u32,
         ranks as u32,
+        elem,
     );
-    let (out_first, out_second) = (empty([1, columns]), empty([1, columns]));
     columns::combine::launch(
         &client,
         CubeCount::Static(blocks, 1, 1),
@@ -128,6 +138,7 @@ fn reduce(pass: Pass, x: CubeTensor, more: Option<[CubeTensor; 3]>) -> (CubeTens
         pass,
         lanes as u32,
         ranks as u32,
+        elem,
     );
     (out_first, out_second)
 }

@@ -1,5 +1,6 @@
 //! Which elements dropout keeps: the same ones on every device.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::control;
@@ -43,20 +44,22 @@ fn scramble(x: u32) -> u32 {
 
 /// [`Seed::kept`] on a device.
 #[cube(launch)]
-pub fn masked(
-    x: &Tensor<f32>,
+pub fn masked<F: Float>(
+    x: &Tensor<F>,
     control: &Tensor<f32>,
-    y: &mut Tensor<f32>,
+    y: &mut Tensor<F>,
     site: u32,
     threshold: u32,
     scale: f32,
+    #[define(F)] _elem: ElemType,
 ) {
     let index = ABSOLUTE_POS;
     if index < y.len() {
         let low = u32::cast_from(control[comptime!(control::SEED_LOW)]);
         let high = u32::cast_from(control[comptime!(control::SEED_HIGH)]) + site * 0x9e37_79b9u32;
         let bits = device_scramble(device_scramble(u32::cast_from(index) ^ high) + low) >> 8;
-        y[index] = select(bits < threshold, x[index] * scale, 0.0f32);
+        let value = select(bits < threshold, f32::cast_from(x[index]) * scale, 0.0f32);
+        y[index] = F::cast_from(value);
     }
 }
 

@@ -22,27 +22,30 @@ mod writes;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::Dispatch;
-use burn::tensor::Tensor;
+use burn::tensor::{FloatDType, Tensor};
 
 pub use extension::ModelBackend;
 
-/// `[rows, inputs] x [inputs, outputs] + [outputs] -> [rows, outputs]`
-pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+/// `[rows, inputs] x [inputs, outputs] + [outputs] -> [rows, outputs]`, written as `dtype`. `x` may
+/// be f32 or bf16, and is multiplied as what it is; weight and bias are f32, and so are their
+/// gradients.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, dtype: FloatDType) -> Tensor<2> {
     let y = <Dispatch as ModelBackend>::linear_layer(
         x.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
+        dtype.into(),
     );
     Tensor::from_dispatch(y)
 }
 
 /// What batch normalisation gives in training.
 pub struct Normalised {
-    /// `[rows, features]`
+    /// `[rows, features]`, of the type of `x`
     pub output: Tensor<2>,
-    /// `[features]`, a constant for gradients
+    /// `[features]` in f32, a constant for gradients
     pub mean: Tensor<1>,
-    /// `[features]`, biased, a constant for gradients
+    /// `[features]` in f32, biased, a constant for gradients
     pub variance: Tensor<1>,
 }
 
@@ -67,7 +70,7 @@ pub fn batch_norm_train(
     }
 }
 
-/// The exact GELU, `x/2 (1 + erf(x/sqrt 2))`.
+/// The exact GELU, `x/2 (1 + erf(x/sqrt 2))`, computed in f32.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as ModelBackend>::exact_gelu(x.into_dispatch()))
 }
@@ -80,7 +83,8 @@ pub fn masked<const D: usize>(x: Tensor<D>, control: Tensor<1>, site: u32, keep:
     Tensor::from_dispatch(y)
 }
 
-/// The sum of each column, in a fixed order: `[rows, columns] -> [1, columns]`. Not differentiable.
+/// The sum of each column in f32, in a fixed order: `[rows, columns] -> [1, columns]`. Not
+/// differentiable.
 pub fn column_sums(x: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as ModelBackend>::column_sums(x.into_dispatch()))
 }

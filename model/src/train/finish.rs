@@ -42,6 +42,7 @@ impl Trainer {
             time_to_first_step_seconds: self.first_step_seconds.unwrap_or_default(),
             device: self.device_name.clone(),
             attention: self.config.model.attention.name().to_string(),
+            precision: self.config.model.precision,
             parameters,
             windows: WindowCounts {
                 train: parts.train.len(),

@@ -19,7 +19,7 @@ use crate::train::report::EpochRow;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event<'a> {
     /// Training begins, or goes on, behind so many steps.
-    Start { step: u64, device: &'a str, attention: &'a str, parameters: usize },
+    Start { step: u64, device: &'a str, attention: &'a str, precision: &'a str, parameters: usize },
     /// Losses came from the device: the mean of those since the last line, up to this step.
     Losses { epoch: usize, batch: usize, step: u64, loss: f64, learning_rate: f64 },
     /// An epoch ended.

@@ -123,6 +123,7 @@ impl Trainer {
             step: position.step,
             device: &runtime.name,
             attention: config.model.attention.name(),
+            precision: config.model.precision.name(),
             parameters: learned(&model),
         })?;
         let shape = BatchShape::of(&config, loader.windows(), data.output);

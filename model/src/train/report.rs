@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Precision;
 use crate::evaluate::{Errors, Naive};
 
 /// One epoch in `losses.csv`.
@@ -49,6 +50,9 @@ pub struct Metrics {
     pub time_to_first_step_seconds: f64,
     pub device: String,
     pub attention: String,
+    /// Runs from before there was a choice were f32.
+    #[serde(default)]
+    pub precision: Precision,
     pub parameters: usize,
     pub windows: WindowCounts,
     pub seed: u64,

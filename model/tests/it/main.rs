@@ -18,6 +18,7 @@ mod model;
 mod official;
 mod operators;
 mod pictures;
+mod precision;
 mod schedule;
 mod support;
 mod tools;

@@ -30,7 +30,7 @@ fn configure(text: &str) -> Result<()> {
     let config = overrides::from_toml(text)?;
     config.check()?;
     Data::open(&config)?.train_loader(&config)?;
-    runtime::open(&config.runtime)?;
+    runtime::open(&config)?;
     Ok(())
 }
 

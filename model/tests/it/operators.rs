@@ -1,6 +1,6 @@
 //! The model's operators and their backward passes against compositions that Burn differentiates.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use tilewright_patchtst::ops;
 
 use crate::support::{assert_close, random, values};
@@ -31,7 +31,7 @@ fn linear() {
     // 384 rows are cut into three parts for the weight's gradient, 7 rows into one.
     for rows in [384, 7] {
         let (x, w, b) = (leaf([rows, 5], 1), leaf([5, 3], 2), leaf([3], 3));
-        let y = ops::linear(x.clone(), w.clone(), b.clone());
+        let y = ops::linear(x.clone(), w.clone(), b.clone(), FloatDType::F32);
         let expected = x.clone().matmul(w.clone()) + b.clone().unsqueeze();
         assert_close(&values(&y), &values(&expected), 1e-6);
         let found = gradients(y, &[&x, &w, &b]);

@@ -34,7 +34,7 @@ pub fn train(config: &Config, resume: bool, stop_after: Option<u64>) -> Outcome 
         RunFolder::create(config).expect("a new run")
     };
     let data = Data::open(config).expect("the synthetic series");
-    let runtime = runtime::open(&config.runtime).expect("the CPU");
+    let runtime = runtime::open(config).expect("the CPU");
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     Trainer::new(config.clone(), folder, &runtime, data, resume, stop)

@@ -118,7 +118,7 @@ fn weights_that_do_not_fit_are_refused() {
     let from = format!("train.weights={}", folder.path().join("small").display());
     let wide = set(tiny(folder.path(), "wide"), &[&from, "model.d_ff=48"]);
     let data = tilewright_patchtst::data::Data::open(&wide).unwrap();
-    let runtime = tilewright_patchtst::runtime::open(&wide.runtime).unwrap();
+    let runtime = tilewright_patchtst::runtime::open(&wide).unwrap();
     let run = tilewright_patchtst::train::run_folder::RunFolder::create(&wide).unwrap();
     let trainer = tilewright_patchtst::train::training_loop::Trainer::new(
         wide,
