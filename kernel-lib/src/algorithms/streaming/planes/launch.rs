@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::backward_keys::plane_streaming_keys;
 use super::backward_queries::plane_streaming_queries;
-use super::block_list::{ListConfig, ListLayoutLaunch, list_blocks};
+use super::block_list::{ListConfig, ListLayoutLaunch, find_tiles, list_blocks};
 use super::delta::row_products;
 use super::forward::plane_streaming_forward;
 #[cfg(feature = "cuda")]
@@ -14,45 +14,54 @@ use crate::algorithms::{LayoutsLaunch, ShapeLaunch, StreamConfig};
 use crate::language::{LaunchTarget, Variant};
 use crate::{DType, Strided};
 
-/// Planes of a cube that finds a list of blocks.
-const LIST_PLANES: usize = 16;
+/// Planes of a cube that finds what a mask leaves, or lists it.
+const LIST_PLANES: usize = 4;
 /// Units of a cube that multiplies rows.
 const DELTA_UNITS: u32 = 128;
 
-/// Lists of blocks on the device, and where each lies.
-struct Lists {
-    numbers: Strided,
+/// What a mask leaves, on the device, and where it lies.
+pub(in crate::algorithms) struct Lists {
+    pub numbers: Strided,
     batch: usize,
     head: usize,
     row: usize,
+    col_blocks: usize,
 }
 
 impl Lists {
-    fn layout(&self) -> ListLayoutLaunch {
-        ListLayoutLaunch::new(self.batch, self.head, self.row)
+    pub fn layout(&self) -> ListLayoutLaunch {
+        ListLayoutLaunch::new(self.batch, self.head, self.row, self.col_blocks)
     }
 }
 
 impl Call<'_> {
-    fn stream_config(&self, others: &[&Strided]) -> StreamConfig {
+    pub(super) fn stream_config(&self, others: &[&Strided]) -> StreamConfig {
         let (width, positive) = (self.vector(others), self.scale > 0.0);
         self.plan.stream_config(&self.problem, width, positive, self.precision)
     }
 
-    /// The blocks that the mask leaves, for blocks of queries or, transposed, of keys. Without a
-    /// mask nobody reads them.
-    fn lists<V: Variant>(&self, variant: &V, transposed: bool, config: &StreamConfig) -> Lists {
+    /// What the mask leaves, for blocks of queries or, transposed, of keys. Without a mask nobody
+    /// reads it.
+    pub(super) fn lists<V: Variant>(
+        &self,
+        variant: &V,
+        transposed: bool,
+        config: &StreamConfig,
+    ) -> Lists {
         let problem = &self.problem;
         if !config.mask {
             let numbers = self.target.empty([1, 1, 1, 1], DType::F32);
-            return Lists { numbers, batch: 0, head: 0, row: 0 };
+            return Lists { numbers, batch: 0, head: 0, row: 0, col_blocks: 0 };
         }
         let (rows, cols) = match transposed {
             false => (problem.seq_q, problem.seq_k),
             true => (problem.seq_k, problem.seq_q),
         };
+        let list_config =
+            ListConfig { rows: config.rows(), cols: config.block, transposed, planes: LIST_PLANES };
         let row_blocks = rows.div_ceil(config.rows());
-        let row = 1 + cols.div_ceil(config.block);
+        let col_blocks = cols.div_ceil(config.block);
+        let row = 1 + col_blocks * (1 + list_config.words());
         let scope = variant.mask_scope();
         let batches = if scope.batch { problem.batch } else { 1 };
         let heads = if scope.head { problem.heads } else { 1 };
@@ -63,20 +72,33 @@ impl Call<'_> {
             batch: if scope.batch { one_batch } else { 0 },
             head: if scope.head { one_head } else { 0 },
             row,
+            col_blocks,
         };
-        let list_config =
-            ListConfig { rows: config.rows(), cols: config.block, transposed, planes: LIST_PLANES };
+        let count = batches * heads * row_blocks;
+        let groups = || ShapeLaunch::new(batches, heads, 1, problem.seq_q, problem.seq_k);
         run!(
             self,
-            list_blocks::<V::Device>,
-            CubeCount::new_1d((batches * heads * row_blocks) as u32),
+            find_tiles::<V::Device>,
+            CubeCount::new_1d((count * col_blocks.div_ceil(LIST_PLANES)) as u32),
             CubeDim::new_1d(32 * LIST_PLANES as u32),
             self.address_type(&[&lists.numbers]),
             buffer(&lists.numbers),
             lists.layout(),
             self.shape(),
-            ShapeLaunch::new(batches, heads, 1, problem.seq_q, problem.seq_k),
+            groups(),
             variant.launch_params(LaunchTarget(self.target)),
+            list_config,
+        );
+        run!(
+            self,
+            list_blocks,
+            CubeCount::new_1d(count.div_ceil(LIST_PLANES) as u32),
+            CubeDim::new_1d(32 * LIST_PLANES as u32),
+            self.address_type(&[&lists.numbers]),
+            buffer(&lists.numbers),
+            lists.layout(),
+            self.shape(),
+            groups(),
             list_config,
         );
         lists

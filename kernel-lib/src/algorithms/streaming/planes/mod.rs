@@ -10,6 +10,9 @@ pub mod block_list;
 pub mod delta;
 pub mod forward;
 pub mod launch;
+mod learned_cells;
+pub(in crate::algorithms) mod learned_launch;
+mod query_rows;
 mod stream;
 
 use cubecl::prelude::*;
