@@ -46,6 +46,12 @@ impl Limits {
             Self { memory, units: 1 << 18, planes: 1 << 12, rows: 2, cols: 8, fixed }
         }
     }
+
+    /// The same where a cube of tensor cores takes so many queries and keys together, whatever the
+    /// lengths.
+    pub fn of_tiles(self, rows: usize, cols: usize) -> Self {
+        Self { units: 1 << 9, rows, cols, fixed: true, ..self }
+    }
 }
 
 /// The dimensions of a parameter that change with query or key, as runs of neighbours.
