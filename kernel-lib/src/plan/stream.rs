@@ -93,6 +93,7 @@ impl Plan {
             width,
             score: problem.class.changes_score(),
             mask: problem.class.masks(),
+            bits: false,
             positive_scale,
         }
     }

@@ -7,10 +7,13 @@ use core::f32::consts::LOG2_E;
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{Flow, Own, Stream, bring_queries, delta_in_product, is_open, is_seen, staged};
+use super::stream::{
+    Flow, Own, Stream, bring_queries, delta_in_product, is_open, is_seen, kept_of, staged,
+    staged_slope,
+};
 use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::weight_of;
-use crate::algorithms::scores::{Cell, slope};
+use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
@@ -102,9 +105,11 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
         let block = comptime!(config.block);
         let mut passing = 0usize.runtime();
         let mut tiles = 0u32.runtime();
+        let mut kept = 0u32.runtime();
         if stream.count > 0 {
             passing = stream.at(0usize, lists, config);
             tiles = stream.tiles(passing, plane, lists, list_layout, config);
+            kept = stream.kept(passing, plane, lists, list_layout, config);
             // Nobody reads the previous head's last blocks any more.
             sync_cube();
             let first = passing * block;
@@ -124,13 +129,17 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
         }
         let mut nth = 0usize;
         while nth < stream.count {
-            let (col, seen) = ((passing * block) as u32, tiles);
+            let col = (passing * block) as u32;
+            // Copies: the originals are of the next block soon.
+            let seen = tiles;
+            let keeps = kept;
             cp_async_wait();
             sync_cube();
             if nth + 1 < stream.count {
                 // The next block starts on its way.
                 passing = stream.at(nth + 1, lists, config);
                 tiles = stream.tiles(passing, plane, lists, list_layout, config);
+                kept = stream.kept(passing, plane, lists, list_layout, config);
                 let (first, place) = (passing * block, (nth + 1) % STAGES);
                 bring_queries::<F, W>(
                     q,
@@ -160,6 +169,7 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
                     numbers,
                     col,
                     seen,
+                    keeps,
                     &params,
                     true,
                     config,
@@ -175,6 +185,7 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
                     numbers,
                     col,
                     seen,
+                    keeps,
                     &params,
                     false,
                     config,
@@ -233,7 +244,8 @@ struct Rows16 {
 
 #[cube]
 impl Rows16 {
-    /// `dV += Pᵀ dO` and `dK += dSᵀ Q` for one block of queries, of which `tiles` says what is seen.
+    /// `dV += Pᵀ dO` and `dK += dSᵀ Q` for one block of queries, of which `tiles` says what is seen,
+    /// and `kept` of this lane's cells.
     #[allow(clippy::too_many_arguments)]
     fn add_queries<V: DeviceVariant>(
         &self,
@@ -246,6 +258,7 @@ impl Rows16 {
         numbers: u32,
         col: u32,
         tiles: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -263,6 +276,7 @@ impl Rows16 {
                 let v = v_rows.operand();
                 let q = rows16(q_chip, 0u32, at, key_units, false, true);
                 let d_out = rows16(d_chip, 0u32, at, value_units, false, true);
+                let keeps = kept_of(kept, at, config);
                 let mut weights = empty_operand(elements);
                 let mut d_scores = empty_operand(elements);
                 #[unroll]
@@ -282,6 +296,8 @@ impl Rows16 {
                         lse,
                         delta,
                         col + first,
+                        comptime!(4 * part),
+                        keeps,
                         params,
                         open,
                         config,
@@ -297,7 +313,8 @@ impl Rows16 {
         }
     }
 
-    /// `P` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` of one tile, transposed, whose first query is `col`.
+    /// `P` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` of one tile, transposed, whose first query is `col`; its
+    /// cells have bits in `kept` from `first` on.
     #[allow(clippy::too_many_arguments)]
     fn gradient<V: DeviceVariant>(
         &self,
@@ -306,6 +323,8 @@ impl Rows16 {
         lse: Vector<f32, Const<2>>,
         delta: Vector<f32, Const<2>>,
         col: u32,
+        #[comptime] first: usize,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -319,7 +338,9 @@ impl Rows16 {
             let key = self.first + comptime!(cell as u32 / 2 * 8);
             let query = col + lane_col() + comptime!(cell as u32 % 2);
             let at = Cell { group: self.group, shape: self.shape, query, key };
-            let scores = staged::<V>(raw.extract(cell), at, self.scale, params, open, config);
+            let nth = comptime!(first + cell);
+            let x = raw.extract(cell);
+            let scores = staged::<V>(x, at, kept, nth, self.scale, params, open, config);
             let mut shift = lse.extract(comptime!(cell % 2)) * LOG2_E;
             if comptime!(config.mask && !open) {
                 // Where every key was masked.
@@ -342,8 +363,7 @@ impl Rows16 {
                 gradient *= 1.0f32 - weight;
             }
             if comptime!(config.score) {
-                let masks = comptime!(config.mask && !open);
-                gradient *= slope::<V>(scores.score, at, params, masks);
+                gradient *= staged_slope::<V>(scores.score, at, kept, nth, params, open, config);
             }
             weights.insert(cell, weighed);
             gradients.insert(cell, gradient);

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
 use super::query_rows::{Differentiated, QueryRows};
-use super::stream::{Flow, Own, Stream, bring_keys, is_open, is_seen};
+use super::stream::{Flow, Own, Stream, bring_keys, is_open, is_seen, kept_of};
 use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::{Layouts, Shape};
 use crate::language::DeviceVariant;
@@ -83,34 +83,40 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
     let block = comptime!(config.block);
     let mut passing = 0usize.runtime();
     let mut tiles = 0u32.runtime();
+    let mut kept = 0u32.runtime();
     if stream.count > 0 {
         passing = stream.at(0usize, lists, config);
         tiles = stream.tiles(passing, plane, lists, list_layout, config);
+        kept = stream.kept(passing, plane, lists, list_layout, config);
         let first = passing * block;
         bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
     }
     let mut nth = 0usize;
     while nth < stream.count {
-        let (col, seen) = ((passing * block) as u32, tiles);
+        let col = (passing * block) as u32;
+        // Copies: the originals are of the next block soon.
+        let seen = tiles;
+        let keeps = kept;
         cp_async_wait();
         sync_cube();
         if nth + 1 < stream.count {
             // The next block starts on its way.
             passing = stream.at(nth + 1, lists, config);
             tiles = stream.tiles(passing, plane, lists, list_layout, config);
+            kept = stream.kept(passing, plane, lists, list_layout, config);
             let (first, place) = (passing * block, (nth + 1) % STAGES);
             bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
         }
         let (k_chip, v_chip) = flow.stage(nth % STAGES);
         if is_open(seen) {
             add_keys::<V>(
-                &mut sums, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, seen, &params, true,
-                config,
+                &mut sums, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, seen, keeps, &params,
+                true, config,
             );
         } else {
             add_keys::<V>(
-                &mut sums, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, seen, &params, false,
-                config,
+                &mut sums, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, seen, keeps, &params,
+                false, config,
             );
         }
         nth += 1;
@@ -122,7 +128,8 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
     q_chip.take_some(to, gradients.q, existing, to_keys);
 }
 
-/// `dQ += dS K` for one block of keys, of which `tiles` says what is seen.
+/// `dQ += dS K` for one block of keys, of which `tiles` says what is seen, and `kept` of this lane's
+/// cells.
 #[allow(clippy::too_many_arguments)]
 #[cube]
 fn add_keys<V: DeviceVariant>(
@@ -134,6 +141,7 @@ fn add_keys<V: DeviceVariant>(
     v_chip: Chip,
     col: u32,
     tiles: u32,
+    kept: u32,
     params: &V::Params,
     #[comptime] open: bool,
     #[comptime] config: StreamConfig,
@@ -149,13 +157,15 @@ fn add_keys<V: DeviceVariant>(
             let d_out = d_rows.operand();
             let k = rows16(k_chip, 0u32, at, key_units, false, true);
             let v = rows16(v_chip, 0u32, at, value_units, false, true);
+            let keeps = kept_of(kept, at, config);
             let mut d_scores = empty_operand(elements);
             #[unroll]
             for part in 0..2usize {
                 let first = col + at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
                 let by = comptime!(Differentiated::Score);
-                let d_s = rows_of
-                    .gradient::<V>(&q, &d_out, &k, &v, part, first, params, by, open, config);
+                let d_s = rows_of.gradient::<V>(
+                    &q, &d_out, &k, &v, part, first, keeps, params, by, open, config,
+                );
                 push_result(&mut d_scores, d_s, elements);
             }
             let k_transposed = rows16(k_chip, 0u32, at, key_columns, true, true);

@@ -3,8 +3,10 @@
 //! A block of rows meets blocks of columns, and both are cut into sixteens, the tiles of tensor cores.
 //! [`find_tiles`] evaluates the mask once for each pair of positions and writes a word for each
 //! sixteen rows of a block of rows and each block of columns: a bit for each sixteen columns of
-//! which a cell is seen, and one if every cell of the block is. [`list_blocks`] then lists, for each
-//! block of rows, the blocks of columns that have a bit. Masks that look at neither sequence nor
+//! which a cell is seen, and one if every cell of the block is. Where memory allows, a word for each
+//! lane follows, with a bit for each of its cells in a result: kernels then need not evaluate the
+//! mask again, for every head and sequence. [`list_blocks`] lists, for each block of rows, the blocks
+//! of columns that have a cell. Masks that look at neither sequence nor
 //! head have one set of words and lists for all of them. Sizes are arguments, so nothing is compiled
 //! when they change.
 
@@ -13,10 +15,12 @@ use cubecl::prelude::*;
 use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Shape};
 use crate::language::DeviceVariant;
-use crate::tile::fragment::ROWS;
+use crate::tile::fragment::{COLS, ROWS, lane_col, lane_row};
 
 /// Columns of a block at most: a word has a bit for each sixteen of them, and one more.
 pub const MAX_COLS: usize = 16 * ROWS;
+/// Columns of a block of which a word has a bit for each cell of a lane, at most.
+pub const MAX_BIT_COLS: usize = 4 * ROWS;
 /// Every cell exists and is seen.
 pub const OPEN: u32 = 1 << 31;
 /// Lanes of a plane.
@@ -33,18 +37,20 @@ pub struct ListConfig {
     pub transposed: bool,
     /// Planes of a cube.
     pub planes: usize,
+    /// Whether lanes have words: `cols` is at most [`MAX_BIT_COLS`] then.
+    pub bits: bool,
 }
 
 impl ListConfig {
     /// Words of a block.
     pub fn words(&self) -> usize {
-        self.rows / ROWS
+        self.rows / ROWS * words_each(self.bits)
     }
+}
 
-    /// Columns of a block that a lane looks at.
-    fn shares(&self) -> usize {
-        self.cols.div_ceil(LANES)
-    }
+/// Words of sixteen rows of a block.
+pub const fn words_each(bits: bool) -> usize {
+    if bits { 1 + LANES } else { 1 }
 }
 
 /// Where lists and words lie. A block of rows has how many blocks of columns are listed, room for
@@ -114,66 +120,56 @@ pub fn find_tiles<V: DeviceVariant>(
         let words = layout.words(start, col_block, comptime!(config.words()));
         let first_row = row_block as u32 * comptime!(config.rows as u32);
         let first_col = col_block as u32 * comptime!(config.cols as u32);
-        for nth in 0..comptime!(config.words() as u32).runtime() {
+        for nth in 0..comptime!((config.rows / ROWS) as u32).runtime() {
             let row = first_row + nth * comptime!(ROWS as u32);
-            let word = word_of::<V>(group, shape, row, first_col, &params, config);
+            let (word, cells) = words_of::<V>(group, shape, row, first_col, &params, config);
+            let at = words + nth as usize * comptime!(words_each(config.bits));
             if UNIT_POS_PLANE == 0 {
-                lists[words + nth as usize] = word;
+                lists[at] = word;
+            }
+            if comptime!(config.bits) {
+                lists[at + 1 + UNIT_POS_PLANE as usize] = cells;
             }
         }
     }
 }
 
-/// What is seen of sixteen rows of a block.
+/// What is seen of sixteen rows of a block, and of this lane's cells: eight bits for each sixteen
+/// columns, in the order of two results.
 #[cube]
-fn word_of<V: DeviceVariant>(
+fn words_of<V: DeviceVariant>(
     group: Group,
     shape: Shape,
     first_row: u32,
     first_col: u32,
     params: &V::Params,
     #[comptime] config: ListConfig,
-) -> u32 {
-    let shares = comptime!(config.shares());
-    let mut some = Array::<u32>::new(shares);
-    let mut every = Array::<u32>::new(shares);
-    #[unroll]
-    for share in 0..shares {
-        some[share] = 0u32;
-        every[share] = 1u32;
-    }
-    // A lane keeps its columns: what the mask makes of them is computed once.
-    for nth in 0..comptime!(ROWS as u32).runtime() {
+) -> (u32, u32) {
+    let mut word = 0u32.runtime();
+    let mut cells = 0u32.runtime();
+    let mut open = 1u32.runtime();
+    // Unrolled, so that what the mask makes of a row or column is computed once.
+    #[unroll(config.cols <= MAX_BIT_COLS)]
+    for sixteen in 0..comptime!((config.cols / ROWS) as u32) {
+        let mut seen = 0u32.runtime();
         #[unroll]
-        for share in 0..shares {
-            let within = UNIT_POS_PLANE + comptime!((share * LANES) as u32);
-            let (row, col) = (first_row + nth, first_col + within);
+        for nth in 0..8u32 {
+            let row = first_row + lane_row() + comptime!(nth % 4 / 2 * 8);
+            let within = lane_col() + comptime!(nth / 4 * COLS as u32 + nth % 2);
+            let col = first_col + sixteen * comptime!(ROWS as u32) + within;
             let (query, key) = if comptime!(config.transposed) { (col, row) } else { (row, col) };
             let cell = Cell { group, shape, query, key };
             let keeps = V::keep(cell.position(), params);
             let exists = query < shape.queries as u32 && key < shape.keys as u32;
-            let seen = select(keeps && exists, 1u32, 0u32);
-            if comptime!((share + 1) * LANES <= config.cols) {
-                some[share] = some[share] | seen;
-                every[share] = every[share] & seen;
-            } else {
-                let counts = within < comptime!(config.cols as u32);
-                some[share] = some[share] | select(counts, seen, 0u32);
-                every[share] = every[share] & select(counts, seen, 1u32);
-            }
+            seen = seen | select(keeps && exists, comptime!(1u32 << nth), 0u32);
+        }
+        word = word | select(plane_any(seen != 0), 1u32 << sixteen, 0u32);
+        open = open & select(plane_all(seen == 0xffu32), 1u32, 0u32);
+        if comptime!(config.bits) {
+            cells = cells | (seen << (sixteen * 8));
         }
     }
-    let mut word = 0u32.runtime();
-    let mut open = true.runtime();
-    #[unroll]
-    for share in 0..shares {
-        let lanes = plane_ballot(some[share] == 1).extract(0usize);
-        let (low, high) = comptime!((1u32 << (2 * share), 2u32 << (2 * share)));
-        word = word | select((lanes & 0xffffu32) != 0, low, 0u32);
-        word = word | select((lanes >> 16u32) != 0, high, 0u32);
-        open = open && plane_all(every[share] == 1);
-    }
-    select(open, word | OPEN, word)
+    (select(open == 1, word | OPEN, word), cells)
 }
 
 /// A plane for each block of rows, whose words are there; `lists` of them in all.
@@ -196,8 +192,8 @@ pub fn list_blocks(
             let mut seen = 0u32.runtime();
             if col_block < layout.col_blocks {
                 let words = layout.words(start, col_block, comptime!(config.words()));
-                for nth in 0..comptime!(config.words()).runtime() {
-                    seen = seen | lists[words + nth];
+                for nth in 0..comptime!(config.rows / ROWS).runtime() {
+                    seen = seen | lists[words + nth * comptime!(words_each(config.bits))];
                 }
             }
             let taken = plane_ballot(seen != 0).extract(0usize);

@@ -6,7 +6,7 @@ use core::f32::consts::{LN_2, LOG2_E};
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{Flow, Own, Stream, bring_keys, is_open, is_seen, staged};
+use super::stream::{Flow, Own, Stream, bring_keys, is_open, is_seen, kept_of, staged};
 use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::{normaliser_of, quad_max, quad_sum, weights_of};
 use crate::algorithms::scores::Cell;
@@ -94,31 +94,39 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     let block = comptime!(config.block);
     let mut passing = 0usize.runtime();
     let mut tiles = 0u32.runtime();
+    let mut kept = 0u32.runtime();
     if stream.count > 0 {
         passing = stream.at(0usize, lists, config);
         tiles = stream.tiles(passing, plane, lists, list_layout, config);
+        kept = stream.kept(passing, plane, lists, list_layout, config);
         let first = passing * block;
         bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
     }
     let mut nth = 0usize;
     while nth < stream.count {
-        let (col, seen) = ((passing * block) as u32, tiles);
+        let col = (passing * block) as u32;
+        // Copies: the originals are of the next block soon.
+        let seen = tiles;
+        let keeps = kept;
         cp_async_wait();
         sync_cube();
         if nth + 1 < stream.count {
             // The next block starts on its way.
             passing = stream.at(nth + 1, lists, config);
             tiles = stream.tiles(passing, plane, lists, list_layout, config);
+            kept = stream.kept(passing, plane, lists, list_layout, config);
             let (first, place) = (passing * block, (nth + 1) % STAGES);
             bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
         }
         let (k_chip, v_chip) = flow.stage(nth % STAGES);
         if is_open(seen) {
-            rows_of
-                .attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, seen, &params, true, config);
+            rows_of.attend::<V>(
+                &mut sums, &q_rows, k_chip, v_chip, col, seen, keeps, &params, true, config,
+            );
         } else {
-            rows_of
-                .attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, seen, &params, false, config);
+            rows_of.attend::<V>(
+                &mut sums, &q_rows, k_chip, v_chip, col, seen, keeps, &params, false, config,
+            );
         }
         nth += 1;
     }
@@ -174,7 +182,7 @@ struct Rows16 {
 
 #[cube]
 impl Rows16 {
-    /// One block of keys, of which `tiles` says what is seen.
+    /// One block of keys, of which `tiles` says what is seen, and `kept` of this lane's cells.
     #[allow(clippy::too_many_arguments)]
     fn attend<V: DeviceVariant>(
         &mut self,
@@ -184,6 +192,7 @@ impl Rows16 {
         v_chip: Chip,
         col: u32,
         tiles: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -204,11 +213,12 @@ impl Rows16 {
                 let at = comptime!(key_block as u32).runtime();
                 let k = rows16(k_chip, 0u32, at, key_units, false, true);
                 let first = col + comptime!((key_block * ROWS) as u32);
+                let keeps = kept_of(kept, comptime!(key_block as u32), config);
                 let product = dot(&q, &k, 0usize, F4::new(0.0f32), elements);
-                left = self.modify::<V>(product, first, params, open, config);
+                left = self.modify::<V>(product, first, keeps, params, open, config);
                 let product = dot(&q, &k, 1usize, F4::new(0.0f32), elements);
                 let first = first + comptime!(COLS as u32);
-                right = self.modify::<V>(product, first, params, open, config);
+                right = self.modify::<V>(product, first, keeps >> 4, params, open, config);
             }
             let (a, b) = (left.extract(0usize), left.extract(1usize));
             upper = max(upper, max(max(a, b), max(right.extract(0usize), right.extract(1usize))));
@@ -290,6 +300,7 @@ impl Rows16 {
         &self,
         product: F4,
         col: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -299,7 +310,7 @@ impl Rows16 {
             #[unroll]
             for cell in 0..4usize {
                 let (at, x) = (self.cell(cell, col), product.extract(cell));
-                let scores = staged::<V>(x, at, self.scale, params, open, config);
+                let scores = staged::<V>(x, at, kept, cell, self.scale, params, open, config);
                 modified.insert(cell, scores.modified);
             }
             modified

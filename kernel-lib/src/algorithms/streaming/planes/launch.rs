@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::backward_keys::plane_streaming_keys;
 use super::backward_queries::plane_streaming_queries;
-use super::block_list::{ListConfig, ListLayoutLaunch, find_tiles, list_blocks};
+use super::block_list::{ListConfig, ListLayoutLaunch, MAX_BIT_COLS, find_tiles, list_blocks};
 use super::delta::row_products;
 use super::forward::plane_streaming_forward;
 #[cfg(feature = "cuda")]
@@ -12,10 +12,12 @@ use crate::algorithms::launch::Target;
 use crate::algorithms::launch::{Call, Gradients, buffer, layout, run};
 use crate::algorithms::{LayoutsLaunch, ShapeLaunch, StreamConfig};
 use crate::language::{LaunchTarget, Variant};
-use crate::{DType, Strided};
+use crate::{DType, Problem, Strided};
 
 /// Planes of a cube that finds what a mask leaves, or lists it.
 const LIST_PLANES: usize = 4;
+/// Cells of a mask that have a bit each, at most: 64 MiB.
+const MAX_BITS: usize = 1 << 29;
 /// Units of a cube that multiplies rows.
 const DELTA_UNITS: u32 = 128;
 
@@ -35,9 +37,26 @@ impl Lists {
 }
 
 impl Call<'_> {
-    pub(super) fn stream_config(&self, others: &[&Strided]) -> StreamConfig {
+    /// What is fixed of the kernels. What a mask keeps of every cell is found beforehand where a bit
+    /// for each takes no more than [`MAX_BITS`]; not in kernels for all lengths.
+    pub(super) fn stream_config<V: Variant>(
+        &self,
+        variant: &V,
+        others: &[&Strided],
+    ) -> StreamConfig {
         let (width, positive) = (self.vector(others), self.scale > 0.0);
-        self.plan.stream_config(&self.problem, width, positive, self.precision)
+        let config = self.plan.stream_config(&self.problem, width, positive, self.precision);
+        let [batches, heads] = self.list_groups(variant);
+        let cells = batches * heads * self.problem.seq_q * self.problem.seq_k;
+        let fits = cells <= MAX_BITS && config.block <= MAX_BIT_COLS;
+        StreamConfig { bits: config.mask && fits && !self.dynamic_lengths, ..config }
+    }
+
+    /// Sequences and heads that have lists of their own.
+    fn list_groups<V: Variant>(&self, variant: &V) -> [usize; 2] {
+        let scope = variant.mask_scope();
+        let Problem { batch, heads, .. } = self.problem;
+        [if scope.batch { batch } else { 1 }, if scope.head { heads } else { 1 }]
     }
 
     /// What the mask leaves, for blocks of queries or, transposed, of keys. Without a mask nobody
@@ -57,14 +76,18 @@ impl Call<'_> {
             false => (problem.seq_q, problem.seq_k),
             true => (problem.seq_k, problem.seq_q),
         };
-        let list_config =
-            ListConfig { rows: config.rows(), cols: config.block, transposed, planes: LIST_PLANES };
+        let list_config = ListConfig {
+            rows: config.rows(),
+            cols: config.block,
+            transposed,
+            planes: LIST_PLANES,
+            bits: config.bits,
+        };
         let row_blocks = rows.div_ceil(config.rows());
         let col_blocks = cols.div_ceil(config.block);
         let row = 1 + col_blocks * (1 + list_config.words());
         let scope = variant.mask_scope();
-        let batches = if scope.batch { problem.batch } else { 1 };
-        let heads = if scope.head { problem.heads } else { 1 };
+        let [batches, heads] = self.list_groups(variant);
         let (one_head, one_batch) = (row_blocks * row, heads * row_blocks * row);
         let lists = Lists {
             // Numbers of 32 bits, as `f32` is.
@@ -108,7 +131,7 @@ impl Call<'_> {
 /// Queues the forward pass.
 pub fn forward<V: Variant>(variant: &V, call: &Call<'_>) {
     let problem = &call.problem;
-    let config = call.stream_config(&[]);
+    let config = call.stream_config(variant, &[]);
     let lists = call.lists(variant, false, &config);
     run!(
         call,
@@ -138,7 +161,7 @@ pub fn backward<V: Variant>(variant: &V, call: &Call<'_>, gradients: &Gradients<
     let problem = &call.problem;
     let Gradients { d_out, d_q, d_k, d_v, .. } = *gradients;
     let others = [d_out, d_q, d_k, d_v];
-    let config = call.stream_config(&others);
+    let config = call.stream_config(variant, &others);
     let delta = call.target.empty([problem.batch, problem.heads, problem.seq_q, 1], DType::F32);
     let rows = problem.groups() * problem.seq_q;
     run!(

@@ -7,7 +7,9 @@ use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
 use super::query_rows::{Differentiated, QueryRows};
-use super::stream::{Flow, Own, bring_keys, bring_queries, existing_tiles, is_open, is_seen};
+use super::stream::{
+    Flow, Own, bring_keys, bring_queries, existing_tiles, is_open, is_seen, kept_of, plane_words,
+};
 use super::{STAGES, StreamConfig};
 use crate::algorithms::learned::Part;
 use crate::algorithms::{Layouts, Shape};
@@ -124,6 +126,7 @@ pub fn plane_learned_cells<V: DeviceVariant, F: Float, W: Size>(
         let group = part.group(shape, own, nth);
         let rows_of = QueryRows::new(lse, delta, group, shape, row, scale);
         let tiles = tile.tiles(nth, plane, lists, list_layout, stream);
+        let kept = tile.kept(nth, plane, lists, list_layout, stream);
         let after = tile.met_from(nth + 1, end, lists, list_layout, stream);
         cp_async_wait();
         sync_cube();
@@ -153,13 +156,13 @@ pub fn plane_learned_cells<V: DeviceVariant, F: Float, W: Size>(
         let col = first_col as u32;
         if is_open(tiles) {
             add_cells::<V>(
-                &mut cells, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, tiles, &params, true,
-                config,
+                &mut cells, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, tiles, kept, &params,
+                true, config,
             );
         } else {
             add_cells::<V>(
-                &mut cells, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, tiles, &params, false,
-                config,
+                &mut cells, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, tiles, kept, &params,
+                false, config,
             );
         }
         nth = after;
@@ -209,7 +212,7 @@ pub fn plane_learned_cells<V: DeviceVariant, F: Float, W: Size>(
     }
 }
 
-/// Adds one group's cells, of which `tiles` says what is seen.
+/// Adds one group's cells, of which `tiles` says what is seen, and `kept` of this lane's.
 #[allow(clippy::too_many_arguments)]
 #[cube]
 fn add_cells<V: DeviceVariant>(
@@ -221,6 +224,7 @@ fn add_cells<V: DeviceVariant>(
     v_chip: Chip,
     col: u32,
     tiles: u32,
+    kept: u32,
     params: &V::Params,
     #[comptime] open: bool,
     #[comptime] config: LearnedCellsConfig,
@@ -234,14 +238,16 @@ fn add_cells<V: DeviceVariant>(
     for key_block in 0..comptime!(stream.block / ROWS) {
         if is_seen(tiles, comptime!(key_block as u32), open) {
             let at = comptime!(key_block as u32).runtime();
+            let keeps = kept_of(kept, comptime!(key_block as u32), stream);
             let k = rows16(k_chip, 0u32, at, key_units, false, true);
             let v = rows16(v_chip, 0u32, at, value_units, false, true);
             #[unroll]
             for part in 0..2usize {
                 let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
                 let nth = comptime!(2 * key_block + part);
-                cells[nth] += rows_of
-                    .gradient::<V>(&q, &d_out, &k, &v, part, first, params, by, open, stream);
+                cells[nth] += rows_of.gradient::<V>(
+                    &q, &d_out, &k, &v, part, first, keeps, params, by, open, stream,
+                );
             }
         }
     }
@@ -270,12 +276,37 @@ impl Tile {
         #[comptime] config: StreamConfig,
     ) -> u32 {
         if comptime!(config.mask) {
-            let start = layout.start(self.part.group(self.shape, self.own, nth), self.row_block);
-            let words = layout.words(start, self.col_block, comptime!(config.planes));
-            lists[words + plane as usize]
+            lists[self.words(nth, plane, layout, config)]
         } else {
             existing_tiles(self.shape.keys, self.col_block, config)
         }
+    }
+
+    /// Which of this lane's cells are kept there, if that was found before.
+    fn kept(
+        &self,
+        nth: usize,
+        plane: u32,
+        lists: &[u32],
+        layout: ListLayout,
+        #[comptime] config: StreamConfig,
+    ) -> u32 {
+        if comptime!(config.bits) {
+            lists[self.words(nth, plane, layout, config) + 1 + UNIT_POS_PLANE as usize]
+        } else {
+            0u32.runtime()
+        }
+    }
+
+    fn words(
+        &self,
+        nth: usize,
+        plane: u32,
+        layout: ListLayout,
+        #[comptime] config: StreamConfig,
+    ) -> usize {
+        let start = layout.start(self.part.group(self.shape, self.own, nth), self.row_block);
+        plane_words(start, self.col_block, plane, layout, config)
     }
 
     /// The first group from the `nth` on of which a cell is seen; `end` without one.

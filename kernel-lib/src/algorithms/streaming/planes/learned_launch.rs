@@ -43,7 +43,7 @@ impl Call<'_> {
         if streams != (Lowering::Mma, Algorithm::Streaming) {
             return None;
         }
-        let of_pass = self.stream_config(&[d_out]);
+        let of_pass = self.stream_config(variant, &[d_out]);
         let config = PLANES
             .map(|planes| StreamConfig { planes, ..of_pass })
             .into_iter()

@@ -8,9 +8,9 @@ use core::f32::consts::LOG2_E;
 use cubecl::prelude::*;
 
 use super::StreamConfig;
-use super::stream::{delta_in_product, staged};
+use super::stream::{delta_in_product, staged, staged_slope};
 use crate::algorithms::resident::planes::softmax::weight_of;
-use crate::algorithms::scores::{Cell, learned_slope, slope};
+use crate::algorithms::scores::{Cell, learned_slope};
 use crate::algorithms::{Group, Shape};
 use crate::language::{DeviceVariant, LearnedStage, Normaliser};
 use crate::tile::fragment::{cells, dot, lane_col};
@@ -71,7 +71,7 @@ impl QueryRows {
     }
 
     /// The gradient of a tile, eight of `k`'s and `v`'s sixteen keys: those of `part`, of which the
-    /// first is `col`.
+    /// first is `col`. `kept` has bits for the cells of all sixteen.
     #[allow(clippy::too_many_arguments)]
     pub fn gradient<V: DeviceVariant>(
         &self,
@@ -81,6 +81,7 @@ impl QueryRows {
         v: &Sequence<Sequence<u32>>,
         #[comptime] part: usize,
         col: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] by: Differentiated,
         #[comptime] open: bool,
@@ -96,20 +97,24 @@ impl QueryRows {
         #[unroll]
         for cell in 0..4usize {
             let (raw, d_weight) = (raw.extract(cell), d_weight.extract(cell));
-            let gradient = self.of_cell::<V>(raw, d_weight, cell, col, params, by, open, config);
+            let nth = comptime!(4 * part + cell);
+            let gradient =
+                self.of_cell::<V>(raw, d_weight, cell, nth, col, kept, params, by, open, config);
             gradients.insert(cell, gradient);
         }
         gradients
     }
 
-    /// The same of this lane's `cell` of the tile.
+    /// The same of this lane's `cell` of the tile, the `nth` of all sixteen keys.
     #[allow(clippy::too_many_arguments)]
     fn of_cell<V: DeviceVariant>(
         &self,
         raw: f32,
         d_weight: f32,
         #[comptime] cell: usize,
+        #[comptime] nth: usize,
         col: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] by: Differentiated,
         #[comptime] open: bool,
@@ -124,7 +129,7 @@ impl QueryRows {
         let query = self.first + comptime!(cell as u32 / 2 * 8);
         let key = col + lane_col() + comptime!(cell as u32 % 2);
         let at = Cell { group: self.group, shape: self.shape, query, key };
-        let scores = staged::<V>(raw, at, self.scale, params, open, config);
+        let scores = staged::<V>(raw, at, kept, nth, self.scale, params, open, config);
         let lse = if comptime!(upper) { self.upper_lse } else { self.lower_lse };
         let weight = weight_of(scores.modified, factor, -lse, normaliser);
         let mut d_normalised = d_weight;
@@ -138,18 +143,19 @@ impl QueryRows {
         if comptime!(normalises && normaliser == Normaliser::Sigmoid) {
             gradient *= 1.0f32 - weight;
         }
-        let masks = comptime!(config.mask && !open);
         match comptime!(by) {
             Differentiated::Score => {
                 if comptime!(config.score) {
-                    gradient *= slope::<V>(scores.score, at, params, masks);
+                    gradient *=
+                        staged_slope::<V>(scores.score, at, kept, nth, params, open, config);
                 }
             }
             Differentiated::Learned(site, stage) => {
-                gradient *= learned_slope::<V>(scores.score, at, params, site, stage, masks);
+                gradient *= learned_slope::<V>(scores.score, at, params, site, stage, false);
                 if comptime!(!open) {
-                    // A key that does not exist may have any slope.
-                    gradient = select((key as usize) < self.shape.keys, gradient, 0.0f32);
+                    // What is hidden or does not exist has no gradient, whatever its slope.
+                    let seen = scores.modified != f32::NEG_INFINITY;
+                    gradient = select(seen, gradient, 0.0f32);
                 }
             }
         }

@@ -2,9 +2,9 @@
 
 use cubecl::prelude::*;
 
-use super::block_list::{ListLayout, OPEN};
+use super::block_list::{ListLayout, OPEN, words_each};
 use super::{StreamConfig, row_address};
-use crate::algorithms::scores::{Cell, modified};
+use crate::algorithms::scores::{Cell, modified, slope};
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, ChipShape};
@@ -71,11 +71,47 @@ impl Stream {
         #[comptime] config: StreamConfig,
     ) -> u32 {
         if comptime!(config.mask) {
-            lists[layout.words(self.start, block, comptime!(config.planes)) + plane as usize]
+            lists[plane_words(self.start, block, plane, layout, config)]
         } else {
             existing_tiles(self.cols, block, config)
         }
     }
+
+    /// Which of this lane's cells of a block are kept, if that was found before.
+    pub fn kept(
+        &self,
+        block: usize,
+        plane: u32,
+        lists: &[u32],
+        layout: ListLayout,
+        #[comptime] config: StreamConfig,
+    ) -> u32 {
+        if comptime!(config.bits) {
+            let words = plane_words(self.start, block, plane, layout, config);
+            lists[words + 1 + UNIT_POS_PLANE as usize]
+        } else {
+            0u32.runtime()
+        }
+    }
+}
+
+/// Where a plane's words of a block are, given its list's start.
+#[cube]
+pub fn plane_words(
+    start: usize,
+    block: usize,
+    plane: u32,
+    layout: ListLayout,
+    #[comptime] config: StreamConfig,
+) -> usize {
+    let each = comptime!(words_each(config.bits));
+    layout.words(start, block, comptime!(config.words())) + plane as usize * each
+}
+
+/// Of this lane's eight cells of sixteen columns, those that are kept; `kept` has all of the block.
+#[cube]
+pub fn kept_of(kept: u32, nth: u32, #[comptime] config: StreamConfig) -> u32 {
+    if comptime!(config.bits) { kept >> (nth * 8) } else { 0u32.runtime() }
 }
 
 /// What there is of a block of columns without a mask.
@@ -99,23 +135,50 @@ pub struct Staged {
 }
 
 /// Scale and `score_mod`; unless the block is open `mask_mod` too, and minus infinity for keys
-/// that do not exist.
+/// that do not exist. `kept` has a bit for the cell, `nth`, if what the mask keeps was found before.
+#[allow(clippy::too_many_arguments)]
 #[cube]
 pub fn staged<V: DeviceVariant>(
     product: f32,
     cell: Cell,
+    kept: u32,
+    #[comptime] nth: usize,
     scale: f32,
     params: &V::Params,
     #[comptime] open: bool,
     #[comptime] config: StreamConfig,
 ) -> Staged {
     let score = if comptime!(config.scales_first()) { product * scale } else { product };
-    let masks = comptime!(config.mask && !open);
+    let masks = comptime!(config.mask && !open && !config.bits);
     let mut result = modified::<V>(score, cell, params, comptime!(config.score), masks);
-    if comptime!(!open) {
+    if comptime!(!open && config.bits) {
+        result = select(is_kept(kept, nth), result, f32::NEG_INFINITY);
+    } else if comptime!(!open) {
         result = select((cell.key as usize) < cell.shape.keys, result, f32::NEG_INFINITY);
     }
     Staged { score, modified: result }
+}
+
+/// The derivative of `score_mod`, 0 where the mask hides the cell.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+pub fn staged_slope<V: DeviceVariant>(
+    score: f32,
+    cell: Cell,
+    kept: u32,
+    #[comptime] nth: usize,
+    params: &V::Params,
+    #[comptime] open: bool,
+    #[comptime] config: StreamConfig,
+) -> f32 {
+    let masks = comptime!(config.mask && !open && !config.bits);
+    let slope = slope::<V>(score, cell, params, masks);
+    if comptime!(!open && config.bits) { select(is_kept(kept, nth), slope, 0.0f32) } else { slope }
+}
+
+#[cube]
+fn is_kept(kept: u32, #[comptime] nth: usize) -> bool {
+    (kept & comptime!(1u32 << nth)) != 0
 }
 
 /// Whether `Δ` is subtracted by the product that gives `dP`, whose sums start from it: it is, where
