@@ -171,6 +171,7 @@ impl Walk {
                 if index % lanes == self.lane {
                     into[start + index] += value;
                 }
+                sync_plane();
             }
         }
     }

@@ -332,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn parts_start_where_a_tile_of_tensor_cores_does() {
+        let variant = relative_bias(table(&[12, 6271]));
+        let param = &variant.learned()[0];
+        let parts = |memory| {
+            let limits = Limits { memory, ..GPU }.of_tiles(128, 64);
+            let work =
+                Work::new(&param.sites[0], &param.shape, &problem([8, 12, 3136, 3136]), limits);
+            assert_eq!((work.rows, work.cols, work.chunks), (128, 64, 1));
+            work.parts()
+        };
+        let heads: Vec<usize> = parts(GPU.memory).iter().map(|part| part.groups).collect();
+        assert_eq!(heads, [6, 6]);
+        assert!(parts(1 << 20).iter().all(|part| part.first_row % 128 == 0 && part.groups == 1));
+    }
+
+    #[test]
     fn runs_join_neighbouring_dimensions() {
         let runs = |shape: &[usize]| work(dense_bias(table(shape)), [3, 4, 5, 6]).runs;
         assert_eq!(runs(&[3, 4, 5, 6]), Runs { outer: [1, 1], inner: [1, 30] });

@@ -163,6 +163,8 @@ fn words_of<V: DeviceVariant>(
             let exists = query < shape.queries as u32 && key < shape.keys as u32;
             seen = seen | select(keeps && exists, comptime!(1u32 << nth), 0u32);
         }
+        // A mask may branch; the plane votes as one.
+        sync_plane();
         word = word | select(plane_any(seen != 0), 1u32 << sixteen, 0u32);
         open = open & select(plane_all(seen == 0xffu32), 1u32, 0u32);
         if comptime!(config.bits) {
@@ -196,6 +198,7 @@ pub fn list_blocks(
                     seen = seen | lists[words + nth * comptime!(words_each(config.bits))];
                 }
             }
+            sync_plane();
             let taken = plane_ballot(seen != 0).extract(0usize);
             let before = (taken & ((1u32 << UNIT_POS_PLANE) - 1u32)).count_ones();
             if seen != 0 {

@@ -236,7 +236,9 @@ fn add_cells<V: DeviceVariant>(
     let d_out = d_rows.operand();
     #[unroll]
     for key_block in 0..comptime!(stream.block / ROWS) {
-        if is_seen(tiles, comptime!(key_block as u32), open) {
+        // Asked also where all are seen: what comes before a branch stays there, and the registers of
+        // one sixteen suffice.
+        if is_seen(tiles, comptime!(key_block as u32), false) {
             let at = comptime!(key_block as u32).runtime();
             let keeps = kept_of(kept, comptime!(key_block as u32), stream);
             let k = rows16(k_chip, 0u32, at, key_units, false, true);
