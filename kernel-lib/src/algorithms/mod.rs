@@ -19,6 +19,7 @@ use cubecl::prelude::*;
 
 pub(crate) use resident::planes::{PlaneConfig, TileMap};
 pub(crate) use streaming::planes::StreamConfig;
+pub(crate) use streaming::planes::block_list::MAX_COLS;
 
 use crate::tile::exp::Exp2;
 use crate::tile::rows::Layout;

@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 
 use super::{Config, Group, Shape};
-use crate::language::{DeviceVariant, Position};
+use crate::language::{DeviceVariant, LearnedStage, Position};
 use crate::tile::simt::Tile;
 
 /// One score.
@@ -61,6 +61,23 @@ pub fn slope<V: DeviceVariant>(
 ) -> f32 {
     let at = cell.position();
     let slope = V::score_grad(score, at, params);
+    // A masked cell has no gradient, whatever its slope.
+    if comptime!(masks) { select(V::keep(at, params), slope, 0.0f32) } else { slope }
+}
+
+/// The derivative of a stage, score or weight, with respect to the element that a learned parameter
+/// has at a site.
+#[cube]
+pub fn learned_slope<V: DeviceVariant>(
+    score: f32,
+    cell: Cell,
+    params: &V::Params,
+    #[comptime] site: usize,
+    #[comptime] stage: LearnedStage,
+    #[comptime] masks: bool,
+) -> f32 {
+    let at = cell.position();
+    let slope = V::learned_grad(score, at, params, site, stage);
     // A masked cell has no gradient, whatever its slope.
     if comptime!(masks) { select(V::keep(at, params), slope, 0.0f32) } else { slope }
 }

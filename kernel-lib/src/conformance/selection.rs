@@ -134,7 +134,7 @@ fn variants(level: Level) -> Vec<Case> {
     cases
 }
 
-fn random_table(shape: &[usize]) -> Table {
+pub(super) fn random_table(shape: &[usize]) -> Table {
     let mut random = Random::new(17);
     let values = (0..shape.iter().product()).map(|_| random.normal() as f32).collect();
     Table::new(shape, values).expect("as many values as the shape has elements")

@@ -1,10 +1,13 @@
 //! Cases for tensor cores.
 
 use super::case::{Case, Layout, PlanPick, Size};
-use super::selection::problem;
+use super::selection::{problem, random_table};
 use crate::device::Device;
 use crate::language::{AnyVariant, Variant as _, heads, registered};
-use crate::variants::{alibi, causal, dilated, head_mixed, sliding_window, softcap, softmax};
+use crate::variants::{
+    alibi, causal, dense_bias, dilated, head_mixed, neighbourhood_2d, per_head_scale,
+    relative_bias, sliding_window, softcap, softmax, temperature,
+};
 use crate::{DType, Lowering, Pass, Plan};
 
 /// Short sequences on tensor cores: every length with every dimension, since each pair has ragged
@@ -104,6 +107,39 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
             cases.push(Case { size: Size { heads, kv_heads, ..case.size }, ..case });
         }
     }
+    // Every variant there, and what is learned by every route: an element for each distance, cell,
+    // query, key or head, or one; with masks that hide whole blocks and sixteens of them, from some
+    // heads only. In `f32` plain units compute that.
+    let many = (196, 196, 64, 4, 2);
+    let square = Size {
+        batch: 3,
+        heads: 4,
+        kv_heads: 2,
+        queries: 196,
+        keys: 196,
+        head_dim: 64,
+        value_dim: 64,
+    };
+    for registered in registered() {
+        for variant in registered.example_variants(&square.example_sizes()) {
+            let dtype = [DType::Bf16, DType::F16][cases.len() % 2];
+            let case = case(cases.len(), variant, (196, 196), (64, 64));
+            cases.push(Case { size: square, dtype, ..case });
+        }
+    }
+    for (queries, keys, dim, heads, kv_heads) in long.into_iter().chain([many]) {
+        for variant in learned(heads, queries, keys) {
+            let dtype = [DType::Bf16, DType::F16, DType::F32][cases.len() % 3];
+            let case = case(cases.len(), variant, (queries, keys), (dim, dim));
+            cases.push(Case { size: Size { heads, kv_heads, ..case.size }, dtype, ..case });
+        }
+    }
+    // A grid that is wider than a block of keys, and one that is narrower.
+    for (height, width, window) in [(5, 70, 3), (14, 14, 5), (20, 15, 4)] {
+        let seq = height * width;
+        let variant = neighbourhood_2d(height as u32, width as u32, window).into();
+        cases.push(case(cases.len(), variant, (seq, seq), (64, 64)));
+    }
     // Scores with a deviation of about 140: rows are nearly one-hot, norms bound nothing, and the
     // gradients of queries and keys are differences of nearly equal numbers.
     for dtype in [DType::Bf16, DType::F16] {
@@ -117,4 +153,19 @@ pub(super) fn cases(device: &Device) -> Vec<Case> {
     };
     cases.retain(|case| runs(case, Pass::Forward) && runs(case, Pass::Backward));
     cases
+}
+
+/// Variants that learn something of long sequences.
+fn learned(heads: usize, queries: usize, keys: usize) -> [AnyVariant; 7] {
+    let distances = random_table(&[heads, queries + keys - 1]);
+    let scales = random_table(&[heads]);
+    [
+        relative_bias(distances.clone()).into(),
+        relative_bias(distances).and(softcap(2.0)).and(sliding_window(70)).into(),
+        dense_bias(random_table(&[1, heads, queries, keys])).and(causal()).into(),
+        dense_bias(random_table(&[1, 1, queries, 1])).into(),
+        dense_bias(random_table(&[2, 1, 1, keys])).into(),
+        temperature(1.3).and(per_head_scale(scales)).and(causal()).into(),
+        temperature(0.8).and(head_mixed(heads as u32, 64, 16)).into(),
+    ]
 }

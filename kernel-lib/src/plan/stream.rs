@@ -2,7 +2,7 @@
 
 use super::mma::{elements, widest};
 use super::{Algorithm, Lowering, Plan};
-use crate::algorithms::StreamConfig;
+use crate::algorithms::{MAX_COLS, StreamConfig};
 use crate::device::Device;
 use crate::tile::elements::Precision;
 use crate::tile::fragment::{COLS, ROWS};
@@ -45,8 +45,8 @@ pub(super) fn check(plan: &Plan, problem: &Problem) -> Result<(), PlanRefusal> {
         let allowed = "1 in `streaming`, whose cubes own rows of one head";
         return Err(PlanRefusal::Parameter { parameter: "heads", given: plan.heads, allowed });
     }
-    if plan.block == 0 || !plan.block.is_multiple_of(ROWS) {
-        let allowed = "a multiple of 16 in `mma`";
+    if plan.block == 0 || !plan.block.is_multiple_of(ROWS) || plan.block > MAX_COLS {
+        let allowed = "a multiple of 16, 256 at most, in `streaming` with `mma`";
         return Err(PlanRefusal::Parameter { parameter: "block", given: plan.block, allowed });
     }
     let (keys, values) = (problem.head_dim.div_ceil(COLS), problem.value_dim.div_ceil(COLS));
@@ -93,6 +93,7 @@ impl Plan {
             width,
             score: problem.class.changes_score(),
             mask: problem.class.masks(),
+            bits: false,
             positive_scale,
         }
     }

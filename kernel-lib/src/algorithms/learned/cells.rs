@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 
 use super::Part;
-use crate::algorithms::scores::{Block, Cell, modified};
+use crate::algorithms::scores::{Block, learned_slope, modified};
 use crate::algorithms::softmax::{load_per_row, usable_lse};
 use crate::algorithms::{Layouts, Shape};
 use crate::language::{DeviceVariant, LearnedStage, Normaliser};
@@ -164,7 +164,9 @@ fn add_group<V: DeviceVariant, F: Float, R: Size, W: Size>(
             let cell = block.cell(lane, j);
             let score = raw.extract(lane);
             modified_scores.insert(lane, modified::<V>(score, cell, params, true, config.mask));
-            slopes.insert(lane, slope::<V>(score, cell, params, config));
+            let slope =
+                learned_slope::<V>(score, cell, params, config.site, config.stage, config.mask);
+            slopes.insert(lane, slope);
             if comptime!(V::WEIGHS && config.stage == LearnedStage::Score) {
                 let factor = V::weight(cell.position(), params);
                 d_normalised.insert(lane, d_normalised.extract(lane) * factor);
@@ -187,18 +189,4 @@ fn add_group<V: DeviceVariant, F: Float, R: Size, W: Size>(
         let gradient = select(block.has_col(j), gradient, Vector::new(0.0f32));
         tile.set_column(j, tile.column(j) + gradient);
     }
-}
-
-/// The derivative of the site's stage with respect to its element.
-#[cube]
-fn slope<V: DeviceVariant>(
-    score: f32,
-    cell: Cell,
-    params: &V::Params,
-    #[comptime] config: CellsConfig,
-) -> f32 {
-    let at = cell.position();
-    let slope = V::learned_grad(score, at, params, config.site, config.stage);
-    // A masked cell has no gradient, whatever its slope.
-    if comptime!(config.mask) { select(V::keep(at, params), slope, 0.0f32) } else { slope }
 }

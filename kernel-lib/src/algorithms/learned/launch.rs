@@ -46,6 +46,7 @@ pub fn backward_within<V: Variant>(
         return;
     }
     let delta = call.delta(gradients.d_out);
+    let tiles = call.learned_tiles(variant, gradients.d_out);
     for (param, gradient) in own() {
         call.clear(gradient);
         for site in &param.sites {
@@ -53,6 +54,9 @@ pub fn backward_within<V: Variant>(
             if is_sink && variant.normaliser() != Normaliser::Sink {
                 continue;
             }
+            // Sinks have no tiles.
+            let tiles = tiles.as_ref().filter(|_| !is_sink);
+            let limits = tiles.map_or(limits, |tiles| tiles.limits(limits));
             let of_site = OfSite {
                 call,
                 problem: call.problem,
@@ -61,9 +65,10 @@ pub fn backward_within<V: Variant>(
                 params: || variant.launch_params(LaunchTarget(call.target)),
             };
             let d_out = gradients.d_out;
-            of_site.add_to::<V::Device>(gradient, |part| match is_sink {
-                true => of_site.sinks::<V::Device>(part, &delta),
-                false => of_site.cells::<V::Device>(part, site, d_out, &delta),
+            of_site.add_to::<V::Device>(gradient, |part| match tiles {
+                Some(tiles) => of_site.tiled::<V::Device>(part, site, d_out, &delta, tiles),
+                None if is_sink => of_site.sinks::<V::Device>(part, &delta),
+                None => of_site.cells::<V::Device>(part, site, d_out, &delta),
             });
         }
     }
@@ -160,7 +165,7 @@ pub struct OfSite<'a, P> {
 }
 
 /// The launch arguments of a device variant's parameters.
-type Argument<V> = <<V as DeviceVariant>::Params as LaunchArg>::RuntimeArg;
+pub type Argument<V> = <<V as DeviceVariant>::Params as LaunchArg>::RuntimeArg;
 
 impl<P> OfSite<'_, P> {
     /// Adds to the gradient what `cells` says of each part.
@@ -322,14 +327,17 @@ impl<P> OfSite<'_, P> {
         let (call, work) = (self.call, &self.work);
         let len = work.runs.len();
         let tables = call.numbers(part.groups * pieces * len);
+        // Not known of lengths to come.
+        let one_run = work.runs.outer[1] == 1 && !call.dynamic_lengths;
+        let site = self.site;
         let config = if call.device.is_cpu() {
-            ScatterConfig { site: self.site, lanes: 1, planes: call.device.units, on_chip: 0 }
+            ScatterConfig { site, lanes: 1, planes: call.device.units, on_chip: 0, one_run }
         } else {
             // A power of two, so that not every length is compiled anew.
             let room = len.next_power_of_two();
             let on_chip = if room <= ON_CHIP { room } else { 0 };
             let planes = (ON_CHIP / room.min(ON_CHIP)).min(PLANES);
-            ScatterConfig { site: self.site, lanes: call.device.plane, planes, on_chip }
+            ScatterConfig { site, lanes: call.device.plane, planes, on_chip, one_run }
         };
         let cubes = match call.device.is_cpu() {
             true => 1,

@@ -13,8 +13,10 @@
 //! Three steps, each with one owner for every number, so that
 //! equal inputs give equal bits:
 //!
-//! 1. `cells.rs` (`sinks.rs` of sinks) computes `d` and sums it over the groups (sequences and heads) that the index does
-//!    not change with: a relative bias of 20,000 sequences becomes one matrix for each head.
+//! 1. `cells.rs` (`sinks.rs` of sinks) computes `d` and sums it over the groups (sequences and heads)
+//!    that the index does not change with: a relative bias of 20,000 sequences becomes one matrix for
+//!    each head. With a plan of long sequences on tensor cores and elements of 16 bits,
+//!    `streaming/planes/learned_cells.rs` does, a cube to a tile and only where a mask leaves one.
 //! 2. `scatter.rs` brings the cells of these matrices to the elements of the table. Where the index
 //!    is the query, the key or both as they stand, the matrix is the table already.
 //! 3. `sums.rs` adds up what several units have for an element, and adds it to the gradient.
@@ -102,10 +104,15 @@ pub struct SubTable {
 
 #[cube]
 impl SubTable {
-    /// Which of its elements an element of the parameter is.
-    pub fn index(&self, place: u32) -> u32 {
-        let outer = place / self.outer_stride % self.outer_len;
-        outer * self.inner_len + place / self.inner_stride % self.inner_len
+    /// Which of its elements an element of the parameter is; `one_run` says that the outer run has
+    /// length 1.
+    pub fn index(&self, place: u32, #[comptime] one_run: bool) -> u32 {
+        let inner = place / self.inner_stride % self.inner_len;
+        if comptime!(one_run) {
+            inner
+        } else {
+            place / self.outer_stride % self.outer_len * self.inner_len + inner
+        }
     }
 
     /// The element of the parameter that is this one here, and elsewhere like `place`.

@@ -1,8 +1,10 @@
 //! From cells to the elements of a table that their indices name.
 //!
 //! A plane walks a piece of a matrix in order and adds to a table of its own. Several cells may
-//! name one element, so each element has one lane that adds to it, and every lane is shown all
-//! cells in order. On a CPU a plane is one lane.
+//! name one element. Where those that the lanes have at a time do not, each lane adds its own;
+//! otherwise each element has one lane that adds to it, and every lane is shown all cells in order.
+//! Which it is depends on indices alone, so equal inputs give equal bits. On a CPU a plane is one
+//! lane.
 
 use cubecl::prelude::*;
 
@@ -21,7 +23,12 @@ pub struct ScatterConfig {
     pub planes: usize,
     /// Elements on chip for the table of a plane; 0 where it stays in memory.
     pub on_chip: usize,
+    /// Whether the sub-table is one run of neighbouring dimensions.
+    pub one_run: bool,
 }
+
+/// Cells that a lane has on their way from memory.
+const TOGETHER: usize = 8;
 
 /// A plane for each of the `pieces` of the cells of an own group. Writes a table for each:
 /// `[groups, pieces, elements of the sub-table]`.
@@ -61,6 +68,7 @@ pub fn scatter_cells<V: DeviceVariant>(
             let mut chip =
                 Shared::<[f32]>::new_aligned_slice(comptime!(config.planes * room), 16usize);
             walk.add::<V>(cells, &mut chip, plane * room, &params, config);
+            sync_plane();
             let mut i = lane;
             while i < len {
                 tables[own_table + i] = chip[plane * room + i];
@@ -88,8 +96,7 @@ struct Walk {
 
 #[cube]
 impl Walk {
-    /// Fills the table that starts at `start`: an element belongs to the lane that its number
-    /// says, which alone touches it.
+    /// Fills the table that starts at `start`.
     fn add<V: DeviceVariant>(
         &self,
         cells: &[f32],
@@ -105,37 +112,91 @@ impl Walk {
             into[start + i] = 0.0f32;
             i += lanes;
         }
-        let mut base = self.first;
-        while base < self.end {
-            let exists = base + self.lane < self.end;
-            let cell = min(base + self.lane, self.end - 1);
-            let value = select(exists, self.value(cells, cell), 0.0f32);
-            let query = self.part.first_row + cell / self.part.keys;
-            let at = self.part.position(self.shape, self.own, query, cell % self.part.keys);
-            let index = self.table.index(V::learned_index(at, params, config.site));
-            if comptime!(lanes == 1) {
-                into[start + index as usize] += value;
-            } else {
-                #[unroll]
-                for from in 0..lanes {
-                    let from = comptime!(from as u32);
-                    let index = plane_shuffle(index, from) as usize;
-                    let value = plane_shuffle(value, from);
-                    if index % lanes == self.lane {
-                        into[start + index] += value;
-                    }
-                }
-            }
-            base += lanes;
+        if comptime!(lanes > 1) {
+            sync_plane();
         }
+        let mut base = self.first;
+        if comptime!(lanes == 1) {
+            while base < self.end {
+                let (index, value) = self.cell::<V>(cells, base, params, config);
+                into[start + index as usize] += value;
+                base += 1;
+            }
+        } else {
+            while base < self.end {
+                let mut indices = Array::<u32>::new(TOGETHER);
+                let mut values = Array::<f32>::new(TOGETHER);
+                #[unroll]
+                for nth in 0..TOGETHER {
+                    let cell = base + nth * lanes + self.lane;
+                    let (index, value) =
+                        self.cell::<V>(cells, min(cell, self.end - 1), params, config);
+                    indices[nth] = index;
+                    values[nth] = select(cell < self.end, value, 0.0f32);
+                }
+                #[unroll]
+                for nth in 0..TOGETHER {
+                    self.add_lanes(into, start, indices[nth], values[nth], lanes);
+                    // What a lane wrote another may read now.
+                    sync_plane();
+                }
+                base += TOGETHER * lanes;
+            }
+        }
+    }
+
+    /// Adds a cell of each lane. Where indices only rise or only fall from lane to lane, as those of
+    /// distances do along a row, no two are the same; where all are, one lane adds the sum.
+    fn add_lanes(
+        &self,
+        into: &mut [f32],
+        start: usize,
+        index: u32,
+        value: f32,
+        #[comptime] lanes: usize,
+    ) {
+        let before = plane_shuffle_up(index, 1u32);
+        let first = self.lane == 0;
+        if plane_all(first || before < index) || plane_all(first || before > index) {
+            into[start + index as usize] += value;
+        } else if plane_all(first || before == index) {
+            let sum = plane_sum(value);
+            if first {
+                into[start + index as usize] += sum;
+            }
+        } else {
+            for from in 0..comptime!(lanes as u32).runtime() {
+                let index = plane_shuffle(index, from) as usize;
+                let value = plane_shuffle(value, from);
+                if index % lanes == self.lane {
+                    into[start + index] += value;
+                }
+                sync_plane();
+            }
+        }
+    }
+
+    /// Which element of the sub-table a cell names, and what it adds.
+    fn cell<V: DeviceVariant>(
+        &self,
+        cells: &[f32],
+        cell: usize,
+        params: &V::Params,
+        #[comptime] config: ScatterConfig,
+    ) -> (u32, f32) {
+        let query = self.part.first_row + cell / self.part.keys;
+        let at = self.part.position(self.shape, self.own, query, cell % self.part.keys);
+        let place = V::learned_index(at, params, config.site);
+        (self.table.index(place, config.one_run), self.value(cells, cell))
     }
 
     /// A cell, summed over the chunks.
     fn value(&self, cells: &[f32], cell: usize) -> f32 {
         let matrix = self.part.rows * self.part.keys;
         let first = self.own * self.part.chunks * matrix + cell;
-        let mut sum = 0.0f32.runtime();
-        for chunk in 0..self.part.chunks {
+        // The first apart, so that nothing waits for it.
+        let mut sum = cells[first];
+        for chunk in 1..self.part.chunks {
             sum += cells[first + chunk * matrix];
         }
         sum

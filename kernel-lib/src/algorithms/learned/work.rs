@@ -46,6 +46,12 @@ impl Limits {
             Self { memory, units: 1 << 18, planes: 1 << 12, rows: 2, cols: 8, fixed }
         }
     }
+
+    /// The same where a cube of tensor cores takes so many queries and keys together, whatever the
+    /// lengths.
+    pub fn of_tiles(self, rows: usize, cols: usize) -> Self {
+        Self { units: 1 << 9, rows, cols, fixed: true, ..self }
+    }
 }
 
 /// The dimensions of a parameter that change with query or key, as runs of neighbours.
@@ -323,6 +329,22 @@ mod tests {
         assert_eq!(work(temperature(1.0), sizes).route, Route::One);
         let scales = work(per_head_scale(table(&[4])), sizes);
         assert_eq!((scales.route, scales.groups, scales.summed), (Route::One, 4, 3));
+    }
+
+    #[test]
+    fn parts_start_where_a_tile_of_tensor_cores_does() {
+        let variant = relative_bias(table(&[12, 6271]));
+        let param = &variant.learned()[0];
+        let parts = |memory| {
+            let limits = Limits { memory, ..GPU }.of_tiles(128, 64);
+            let work =
+                Work::new(&param.sites[0], &param.shape, &problem([8, 12, 3136, 3136]), limits);
+            assert_eq!((work.rows, work.cols, work.chunks), (128, 64, 1));
+            work.parts()
+        };
+        let heads: Vec<usize> = parts(GPU.memory).iter().map(|part| part.groups).collect();
+        assert_eq!(heads, [6, 6]);
+        assert!(parts(1 << 20).iter().all(|part| part.first_row % 128 == 0 && part.groups == 1));
     }
 
     #[test]

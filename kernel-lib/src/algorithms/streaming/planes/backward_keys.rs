@@ -7,10 +7,13 @@ use core::f32::consts::LOG2_E;
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{Flow, Own, Stream, delta_in_product, first_column, is_open, staged};
+use super::stream::{
+    Flow, Own, Stream, bring_queries, delta_in_product, is_open, is_seen, kept_of, staged,
+    staged_slope,
+};
 use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::weight_of;
-use crate::algorithms::scores::{Cell, slope};
+use crate::algorithms::scores::Cell;
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::Chip;
@@ -99,40 +102,63 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
             first: first_row as u32 + plane * comptime!(ROWS as u32) + lane_row(),
             scale,
         };
-        let mut passing = 0u32.runtime();
+        let block = comptime!(config.block);
+        let mut passing = 0usize.runtime();
+        let mut tiles = 0u32.runtime();
+        let mut kept = 0u32.runtime();
         if stream.count > 0 {
             passing = stream.at(0usize, lists, config);
+            tiles = stream.tiles(passing, plane, lists, list_layout, config);
+            kept = stream.kept(passing, plane, lists, list_layout, config);
             // Nobody reads the previous head's last blocks any more.
             sync_cube();
-            let (q_chip, d_chip) = flow.stage(0usize);
-            let first = first_column(passing, config);
-            let from = row_address::<F, W>(q, layouts.q, group, group.head, first, config);
-            q_chip.bring_some(from, layouts.q, shape.queries - first, to_keys);
-            let from = row_address::<F, W>(d_out, gradients.out, group, group.head, first, config);
-            d_chip.bring_some(from, gradients.out, shape.queries - first, to_values);
+            let first = passing * block;
+            bring_queries::<F, W>(
+                q,
+                d_out,
+                layouts.q,
+                gradients.out,
+                group,
+                shape,
+                first,
+                flow,
+                0usize,
+                config,
+            );
             bring_numbers(flow.numbers(0usize), lse, delta, group, shape, first, config);
         }
         let mut nth = 0usize;
         while nth < stream.count {
-            let now = passing;
+            let col = (passing * block) as u32;
+            // Copies: the originals are of the next block soon.
+            let seen = tiles;
+            let keeps = kept;
             cp_async_wait();
             sync_cube();
             if nth + 1 < stream.count {
                 // The next block starts on its way.
                 passing = stream.at(nth + 1, lists, config);
-                let (first, place) = (first_column(passing, config), (nth + 1) % STAGES);
-                let (q_chip, d_chip) = flow.stage(place);
-                let from = row_address::<F, W>(q, layouts.q, group, group.head, first, config);
-                q_chip.bring_some(from, layouts.q, shape.queries - first, to_keys);
-                let from =
-                    row_address::<F, W>(d_out, gradients.out, group, group.head, first, config);
-                d_chip.bring_some(from, gradients.out, shape.queries - first, to_values);
+                tiles = stream.tiles(passing, plane, lists, list_layout, config);
+                kept = stream.kept(passing, plane, lists, list_layout, config);
+                let (first, place) = (passing * block, (nth + 1) % STAGES);
+                bring_queries::<F, W>(
+                    q,
+                    d_out,
+                    layouts.q,
+                    gradients.out,
+                    group,
+                    shape,
+                    first,
+                    flow,
+                    place,
+                    config,
+                );
                 bring_numbers(flow.numbers(place), lse, delta, group, shape, first, config);
             }
             let place = nth % STAGES;
             let (q_chip, d_chip) = flow.stage(place);
-            let (numbers, col) = (flow.numbers(place), first_column(now, config) as u32);
-            if is_open(now) {
+            let numbers = flow.numbers(place);
+            if is_open(seen) {
                 rows_of.add_queries::<V>(
                     &mut d_keys,
                     &mut d_values,
@@ -142,6 +168,8 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
                     d_chip,
                     numbers,
                     col,
+                    seen,
+                    keeps,
                     &params,
                     true,
                     config,
@@ -156,6 +184,8 @@ pub fn plane_streaming_keys<V: DeviceVariant, F: Float, W: Size>(
                     d_chip,
                     numbers,
                     col,
+                    seen,
+                    keeps,
                     &params,
                     false,
                     config,
@@ -214,7 +244,8 @@ struct Rows16 {
 
 #[cube]
 impl Rows16 {
-    /// `dV += Pᵀ dO` and `dK += dSᵀ Q` for one block of queries.
+    /// `dV += Pᵀ dO` and `dK += dSᵀ Q` for one block of queries, of which `tiles` says what is seen,
+    /// and `kept` of this lane's cells.
     #[allow(clippy::too_many_arguments)]
     fn add_queries<V: DeviceVariant>(
         &self,
@@ -226,6 +257,8 @@ impl Rows16 {
         d_chip: Chip,
         numbers: u32,
         col: u32,
+        tiles: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -237,44 +270,51 @@ impl Rows16 {
         let value_columns = comptime!(config.value_columns());
         #[unroll(config.unrolls())]
         for query_block in 0..comptime!(config.block / ROWS) {
-            let k = k_rows.operand();
-            let v = v_rows.operand();
             let at = query_block as u32;
-            let q = rows16(q_chip, 0u32, at, key_units, false, true);
-            let d_out = rows16(d_chip, 0u32, at, value_units, false, true);
-            let mut weights = empty_operand(elements);
-            let mut d_scores = empty_operand(elements);
-            #[unroll]
-            for part in 0..2usize {
-                let first = at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
-                let number = numbers + (lane_col() + first) * 4;
-                let lse = load_shared_pair(number);
-                let delta = load_shared_pair(number + comptime!(4 * config.block as u32));
-                let raw = dot(&k, &q, part, F4::new(0.0f32), elements);
-                let (a, b) = (-delta.extract(0usize), -delta.extract(1usize));
-                let start = if comptime!(in_product) { cells(a, b, a, b) } else { F4::new(0.0f32) };
-                let d_weight = dot(&v, &d_out, part, start, elements);
-                let (p, d_s) = self.gradient::<V>(
-                    raw,
-                    d_weight,
-                    lse,
-                    delta,
-                    col + first,
-                    params,
-                    open,
-                    config,
-                );
-                push_result(&mut weights, p, elements);
-                push_result(&mut d_scores, d_s, elements);
+            if is_seen(tiles, at, open) {
+                let k = k_rows.operand();
+                let v = v_rows.operand();
+                let q = rows16(q_chip, 0u32, at, key_units, false, true);
+                let d_out = rows16(d_chip, 0u32, at, value_units, false, true);
+                let keeps = kept_of(kept, at, config);
+                let mut weights = empty_operand(elements);
+                let mut d_scores = empty_operand(elements);
+                #[unroll]
+                for part in 0..2usize {
+                    let first = at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
+                    let number = numbers + (lane_col() + first) * 4;
+                    let lse = load_shared_pair(number);
+                    let delta = load_shared_pair(number + comptime!(4 * config.block as u32));
+                    let raw = dot(&k, &q, part, F4::new(0.0f32), elements);
+                    let (a, b) = (-delta.extract(0usize), -delta.extract(1usize));
+                    let start =
+                        if comptime!(in_product) { cells(a, b, a, b) } else { F4::new(0.0f32) };
+                    let d_weight = dot(&v, &d_out, part, start, elements);
+                    let (p, d_s) = self.gradient::<V>(
+                        raw,
+                        d_weight,
+                        lse,
+                        delta,
+                        col + first,
+                        comptime!(4 * part),
+                        keeps,
+                        params,
+                        open,
+                        config,
+                    );
+                    push_result(&mut weights, p, elements);
+                    push_result(&mut d_scores, d_s, elements);
+                }
+                let d_transposed = rows16(d_chip, 0u32, at, value_columns, true, true);
+                add_to_many(d_values, &weights, &d_transposed, elements);
+                let q_transposed = rows16(q_chip, 0u32, at, key_columns, true, true);
+                add_to_many(d_keys, &d_scores, &q_transposed, elements);
             }
-            let d_transposed = rows16(d_chip, 0u32, at, value_columns, true, true);
-            add_to_many(d_values, &weights, &d_transposed, elements);
-            let q_transposed = rows16(q_chip, 0u32, at, key_columns, true, true);
-            add_to_many(d_keys, &d_scores, &q_transposed, elements);
         }
     }
 
-    /// `P` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` of one tile, transposed, whose first query is `col`.
+    /// `P` and `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` of one tile, transposed, whose first query is `col`; its
+    /// cells have bits in `kept` from `first` on.
     #[allow(clippy::too_many_arguments)]
     fn gradient<V: DeviceVariant>(
         &self,
@@ -283,6 +323,8 @@ impl Rows16 {
         lse: Vector<f32, Const<2>>,
         delta: Vector<f32, Const<2>>,
         col: u32,
+        #[comptime] first: usize,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -296,7 +338,9 @@ impl Rows16 {
             let key = self.first + comptime!(cell as u32 / 2 * 8);
             let query = col + lane_col() + comptime!(cell as u32 % 2);
             let at = Cell { group: self.group, shape: self.shape, query, key };
-            let scores = staged::<V>(raw.extract(cell), at, self.scale, params, open, config);
+            let nth = comptime!(first + cell);
+            let x = raw.extract(cell);
+            let scores = staged::<V>(x, at, kept, nth, self.scale, params, open, config);
             let mut shift = lse.extract(comptime!(cell % 2)) * LOG2_E;
             if comptime!(config.mask && !open) {
                 // Where every key was masked.
@@ -319,8 +363,7 @@ impl Rows16 {
                 gradient *= 1.0f32 - weight;
             }
             if comptime!(config.score) {
-                let masks = comptime!(config.mask && !open);
-                gradient *= slope::<V>(scores.score, at, params, masks);
+                gradient *= staged_slope::<V>(scores.score, at, kept, nth, params, open, config);
             }
             weights.insert(cell, weighed);
             gradients.insert(cell, gradient);

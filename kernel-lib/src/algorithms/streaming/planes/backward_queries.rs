@@ -1,23 +1,16 @@
 //! `dQ`: sixteen queries to a plane, keys and values flow past (arXiv 2307.08691, algorithm 2, the
 //! part that has queries as rows).
 
-use core::f32::consts::LOG2_E;
-
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{
-    Flow, Own, Stream, bring_keys, delta_in_product, first_column, is_open, staged,
-};
+use super::query_rows::{Differentiated, QueryRows};
+use super::stream::{Flow, Own, Stream, bring_keys, is_open, is_seen, kept_of};
 use super::{STAGES, StreamConfig, row_address, row_address_mut};
-use crate::algorithms::resident::planes::softmax::weight_of;
-use crate::algorithms::scores::{Cell, slope};
-use crate::algorithms::{Group, Layouts, Shape};
-use crate::language::{DeviceVariant, Normaliser};
+use crate::algorithms::{Layouts, Shape};
+use crate::language::DeviceVariant;
 use crate::tile::chip::Chip;
-use crate::tile::fragment::{
-    COLS, ROWS, add_to_many, cells, dot, lane_col, lane_row, store16, zeros,
-};
+use crate::tile::fragment::{COLS, ROWS, add_to_many, lane_row, store16, zeros};
 use crate::tile::math::round_results_to;
 use crate::tile::operand::{empty_operand, push_result, rows16};
 use crate::tile::ptx::{F4, cp_async_wait, shared_address};
@@ -79,16 +72,7 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
 
     let plane = UNIT_POS / 32;
     let row = first_row as u32 + plane * comptime!(ROWS as u32) + lane_row();
-    let rows_of = Rows16 {
-        group,
-        shape,
-        first: row,
-        scale,
-        upper_lse: usable(lse, group, shape, row),
-        lower_lse: usable(lse, group, shape, row + 8),
-        upper_delta: delta[group.first_row + min(row as usize, shape.queries - 1)],
-        lower_delta: delta[group.first_row + min(row as usize + 8, shape.queries - 1)],
-    };
+    let rows_of = QueryRows::new(lse, delta, group, shape, row, scale);
     let mut sums = zeros(key_columns);
     cp_async_wait();
     sync_cube();
@@ -96,32 +80,43 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
     let q_rows = Own::new(q_chip, plane, key_units, holds);
     let d_rows = Own::new(d_chip, plane, value_units, holds);
 
-    let mut passing = 0u32.runtime();
+    let block = comptime!(config.block);
+    let mut passing = 0usize.runtime();
+    let mut tiles = 0u32.runtime();
+    let mut kept = 0u32.runtime();
     if stream.count > 0 {
         passing = stream.at(0usize, lists, config);
-        let first = first_column(passing, config);
+        tiles = stream.tiles(passing, plane, lists, list_layout, config);
+        kept = stream.kept(passing, plane, lists, list_layout, config);
+        let first = passing * block;
         bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
     }
     let mut nth = 0usize;
     while nth < stream.count {
-        let now = passing;
+        let col = (passing * block) as u32;
+        // Copies: the originals are of the next block soon.
+        let seen = tiles;
+        let keeps = kept;
         cp_async_wait();
         sync_cube();
         if nth + 1 < stream.count {
             // The next block starts on its way.
             passing = stream.at(nth + 1, lists, config);
-            let (first, place) = (first_column(passing, config), (nth + 1) % STAGES);
+            tiles = stream.tiles(passing, plane, lists, list_layout, config);
+            kept = stream.kept(passing, plane, lists, list_layout, config);
+            let (first, place) = (passing * block, (nth + 1) % STAGES);
             bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
         }
         let (k_chip, v_chip) = flow.stage(nth % STAGES);
-        let col = first_column(now, config) as u32;
-        if is_open(now) {
-            rows_of.add_keys::<V>(
-                &mut sums, &q_rows, &d_rows, k_chip, v_chip, col, &params, true, config,
+        if is_open(seen) {
+            add_keys::<V>(
+                &mut sums, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, seen, keeps, &params,
+                true, config,
             );
         } else {
-            rows_of.add_keys::<V>(
-                &mut sums, &q_rows, &d_rows, k_chip, v_chip, col, &params, false, config,
+            add_keys::<V>(
+                &mut sums, &rows_of, &q_rows, &d_rows, k_chip, v_chip, col, seen, keeps, &params,
+                false, config,
             );
         }
         nth += 1;
@@ -133,110 +128,48 @@ pub fn plane_streaming_queries<V: DeviceVariant, F: Float, W: Size>(
     q_chip.take_some(to, gradients.q, existing, to_keys);
 }
 
-/// The log-sum-exp of a query as the exponential takes it: finite where every key was masked.
+/// `dQ += dS K` for one block of keys, of which `tiles` says what is seen, and `kept` of this lane's
+/// cells.
+#[allow(clippy::too_many_arguments)]
 #[cube]
-fn usable(lse: &[f32], group: Group, shape: Shape, row: u32) -> f32 {
-    let x = lse[group.first_row + min(row as usize, shape.queries - 1)];
-    select(x == f32::NEG_INFINITY, 0.0f32, x * LOG2_E)
-}
-
-/// Sixteen queries on their way along the keys.
-#[derive(CubeType)]
-struct Rows16 {
-    group: Group,
-    shape: Shape,
-    /// This lane's first query; the second is eight further.
-    first: u32,
-    scale: f32,
-    upper_lse: f32,
-    lower_lse: f32,
-    upper_delta: f32,
-    lower_delta: f32,
-}
-
-#[cube]
-impl Rows16 {
-    /// `dQ += dS K` for one block of keys.
-    #[allow(clippy::too_many_arguments)]
-    fn add_keys<V: DeviceVariant>(
-        &self,
-        sums: &mut Array<F4>,
-        q_rows: &Own,
-        d_rows: &Own,
-        k_chip: Chip,
-        v_chip: Chip,
-        col: u32,
-        params: &V::Params,
-        #[comptime] open: bool,
-        #[comptime] config: StreamConfig,
-    ) {
-        let elements = comptime!(config.elements);
-        let in_product = delta_in_product::<V>();
-        let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
-        let key_columns = comptime!(config.key_columns());
-        #[unroll(config.unrolls())]
-        for key_block in 0..comptime!(config.block / ROWS) {
+fn add_keys<V: DeviceVariant>(
+    sums: &mut Array<F4>,
+    rows_of: &QueryRows,
+    q_rows: &Own,
+    d_rows: &Own,
+    k_chip: Chip,
+    v_chip: Chip,
+    col: u32,
+    tiles: u32,
+    kept: u32,
+    params: &V::Params,
+    #[comptime] open: bool,
+    #[comptime] config: StreamConfig,
+) {
+    let elements = comptime!(config.elements);
+    let (key_units, value_units) = comptime!((config.key_units(), config.value_units()));
+    let key_columns = comptime!(config.key_columns());
+    #[unroll(config.unrolls())]
+    for key_block in 0..comptime!(config.block / ROWS) {
+        let at = key_block as u32;
+        if is_seen(tiles, at, open) {
             let q = q_rows.operand();
             let d_out = d_rows.operand();
-            let at = key_block as u32;
             let k = rows16(k_chip, 0u32, at, key_units, false, true);
             let v = rows16(v_chip, 0u32, at, value_units, false, true);
+            let keeps = kept_of(kept, at, config);
             let mut d_scores = empty_operand(elements);
             #[unroll]
             for part in 0..2usize {
-                let raw = dot(&q, &k, part, F4::new(0.0f32), elements);
-                let (a, b) = (-self.upper_delta, -self.lower_delta);
-                let start = if comptime!(in_product) { cells(a, a, b, b) } else { F4::new(0.0f32) };
-                let d_weight = dot(&d_out, &v, part, start, elements);
                 let first = col + at * comptime!(ROWS as u32) + comptime!((part * COLS) as u32);
-                let d_s = self.gradient::<V>(raw, d_weight, first, params, open, config);
+                let by = comptime!(Differentiated::Score);
+                let d_s = rows_of.gradient::<V>(
+                    &q, &d_out, &k, &v, part, first, keeps, params, by, open, config,
+                );
                 push_result(&mut d_scores, d_s, elements);
             }
             let k_transposed = rows16(k_chip, 0u32, at, key_columns, true, true);
             add_to_many(sums, &d_scores, &k_transposed, elements);
         }
-    }
-
-    /// `dS = P ∘ (dP - Δ) ∘ ∂S'/∂S` of one tile, whose first key is `col`.
-    fn gradient<V: DeviceVariant>(
-        &self,
-        raw: F4,
-        d_weight: F4,
-        col: u32,
-        params: &V::Params,
-        #[comptime] open: bool,
-        #[comptime] config: StreamConfig,
-    ) -> F4 {
-        let factor =
-            if comptime!(config.scales_first()) { LOG2_E.runtime() } else { self.scale * LOG2_E };
-        let mut gradients = F4::empty();
-        #[unroll]
-        for cell in 0..4usize {
-            let query = self.first + comptime!(cell as u32 / 2 * 8);
-            let key = col + lane_col() + comptime!(cell as u32 % 2);
-            let at = Cell { group: self.group, shape: self.shape, query, key };
-            let scores = staged::<V>(raw.extract(cell), at, self.scale, params, open, config);
-            let lse = if comptime!(cell < 2) { self.upper_lse } else { self.lower_lse };
-            let normaliser = comptime!(V::NORMALISER);
-            let weight = weight_of(scores.modified, factor, -lse, normaliser);
-            let mut d_normalised = d_weight.extract(cell);
-            if comptime!(V::WEIGHS) {
-                d_normalised *= V::weight(at.position(), params);
-            }
-            if comptime!(V::WEIGHS && normaliser != Normaliser::Sigmoid) {
-                d_normalised -=
-                    if comptime!(cell < 2) { self.upper_delta } else { self.lower_delta };
-            }
-            let mut gradient = weight * d_normalised;
-            if comptime!(normaliser == Normaliser::Sigmoid) {
-                gradient *= 1.0f32 - weight;
-            }
-            if comptime!(config.score) {
-                let masks = comptime!(config.mask && !open);
-                gradient *= slope::<V>(scores.score, at, params, masks);
-            }
-            gradients.insert(cell, gradient);
-        }
-        gradients
     }
 }

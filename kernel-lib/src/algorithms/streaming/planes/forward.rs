@@ -6,7 +6,7 @@ use core::f32::consts::{LN_2, LOG2_E};
 use cubecl::prelude::*;
 
 use super::block_list::ListLayout;
-use super::stream::{Flow, Own, Stream, bring_keys, first_column, is_open, staged};
+use super::stream::{Flow, Own, Stream, bring_keys, is_open, is_seen, kept_of, staged};
 use super::{STAGES, StreamConfig, row_address, row_address_mut};
 use crate::algorithms::resident::planes::softmax::{normaliser_of, quad_max, quad_sum, weights_of};
 use crate::algorithms::scores::Cell;
@@ -66,7 +66,8 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     let from = row_address::<F, W>(q, layouts.q, group, group.head, first_row, config);
     q_chip.bring_some(from, layouts.q, shape.queries - first_row, to_keys);
 
-    let row = first_row as u32 + UNIT_POS / 32 * comptime!(ROWS as u32) + lane_row();
+    let plane = UNIT_POS / 32;
+    let row = first_row as u32 + plane * comptime!(ROWS as u32) + lane_row();
     let mut rows_of = Rows16 {
         group,
         shape,
@@ -88,31 +89,44 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
     cp_async_wait();
     sync_cube();
     let holds = comptime!(config.holds(value_columns, key_units));
-    let q_rows = Own::new(q_chip, UNIT_POS / 32, key_units, holds);
+    let q_rows = Own::new(q_chip, plane, key_units, holds);
 
-    let mut passing = 0u32.runtime();
+    let block = comptime!(config.block);
+    let mut passing = 0usize.runtime();
+    let mut tiles = 0u32.runtime();
+    let mut kept = 0u32.runtime();
     if stream.count > 0 {
         passing = stream.at(0usize, lists, config);
-        let first = first_column(passing, config);
+        tiles = stream.tiles(passing, plane, lists, list_layout, config);
+        kept = stream.kept(passing, plane, lists, list_layout, config);
+        let first = passing * block;
         bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, 0usize, config);
     }
     let mut nth = 0usize;
     while nth < stream.count {
-        let now = passing;
+        let col = (passing * block) as u32;
+        // Copies: the originals are of the next block soon.
+        let seen = tiles;
+        let keeps = kept;
         cp_async_wait();
         sync_cube();
         if nth + 1 < stream.count {
             // The next block starts on its way.
             passing = stream.at(nth + 1, lists, config);
-            let (first, place) = (first_column(passing, config), (nth + 1) % STAGES);
+            tiles = stream.tiles(passing, plane, lists, list_layout, config);
+            kept = stream.kept(passing, plane, lists, list_layout, config);
+            let (first, place) = (passing * block, (nth + 1) % STAGES);
             bring_keys::<F, W>(k, v, layouts, group, shape, first, flow, place, config);
         }
         let (k_chip, v_chip) = flow.stage(nth % STAGES);
-        let col = first_column(now, config) as u32;
-        if is_open(now) {
-            rows_of.attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, &params, true, config);
+        if is_open(seen) {
+            rows_of.attend::<V>(
+                &mut sums, &q_rows, k_chip, v_chip, col, seen, keeps, &params, true, config,
+            );
         } else {
-            rows_of.attend::<V>(&mut sums, &q_rows, k_chip, v_chip, col, &params, false, config);
+            rows_of.attend::<V>(
+                &mut sums, &q_rows, k_chip, v_chip, col, seen, keeps, &params, false, config,
+            );
         }
         nth += 1;
     }
@@ -131,7 +145,7 @@ pub fn plane_streaming_forward<V: DeviceVariant, F: Float, W: Size>(
         value_columns,
         q_chip,
         0u32,
-        UNIT_POS / 32,
+        plane,
         normaliser_of(upper_sum, masks),
         normaliser_of(lower_sum, masks),
         true,
@@ -168,7 +182,7 @@ struct Rows16 {
 
 #[cube]
 impl Rows16 {
-    /// One block of keys.
+    /// One block of keys, of which `tiles` says what is seen, and `kept` of this lane's cells.
     #[allow(clippy::too_many_arguments)]
     fn attend<V: DeviceVariant>(
         &mut self,
@@ -177,6 +191,8 @@ impl Rows16 {
         k_chip: Chip,
         v_chip: Chip,
         col: u32,
+        tiles: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -191,17 +207,25 @@ impl Rows16 {
         let mut lower = f32::NEG_INFINITY.runtime();
         #[unroll]
         for key_block in 0..key_blocks {
-            let at = comptime!(key_block as u32).runtime();
-            let k = rows16(k_chip, 0u32, at, key_units, false, true);
-            #[unroll]
-            for part in 0..2usize {
-                let product = dot(&q, &k, part, F4::new(0.0f32), elements);
-                let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
-                let s = self.modify::<V>(product, first, params, open, config);
-                upper = max(upper, max(s.extract(0usize), s.extract(1usize)));
-                lower = max(lower, max(s.extract(2usize), s.extract(3usize)));
-                scores.push(s);
+            let mut left = F4::new(f32::NEG_INFINITY);
+            let mut right = F4::new(f32::NEG_INFINITY);
+            if is_seen(tiles, comptime!(key_block as u32), open) {
+                let at = comptime!(key_block as u32).runtime();
+                let k = rows16(k_chip, 0u32, at, key_units, false, true);
+                let first = col + comptime!((key_block * ROWS) as u32);
+                let keeps = kept_of(kept, comptime!(key_block as u32), config);
+                let product = dot(&q, &k, 0usize, F4::new(0.0f32), elements);
+                left = self.modify::<V>(product, first, keeps, params, open, config);
+                let product = dot(&q, &k, 1usize, F4::new(0.0f32), elements);
+                let first = first + comptime!(COLS as u32);
+                right = self.modify::<V>(product, first, keeps >> 4, params, open, config);
             }
+            let (a, b) = (left.extract(0usize), left.extract(1usize));
+            upper = max(upper, max(max(a, b), max(right.extract(0usize), right.extract(1usize))));
+            let (a, b) = (left.extract(2usize), left.extract(3usize));
+            lower = max(lower, max(max(a, b), max(right.extract(2usize), right.extract(3usize))));
+            scores.push(left);
+            scores.push(right);
         }
         // exp(x - m) = 2^(x c - m c)
         let factor =
@@ -231,19 +255,21 @@ impl Rows16 {
         }
         #[unroll]
         for key_block in 0..key_blocks {
-            let mut weights = empty_operand(elements);
-            #[unroll]
-            for part in 0..2usize {
-                let s = scores[comptime!(2 * key_block + part)];
-                let p = weights_of(s, factor, upper, lower, comptime!(V::NORMALISER));
-                self.upper_sum += p.extract(0usize) + p.extract(1usize);
-                self.lower_sum += p.extract(2usize) + p.extract(3usize);
-                let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
-                push_result(&mut weights, self.weighed::<V>(p, first, params), elements);
+            if is_seen(tiles, comptime!(key_block as u32), open) {
+                let mut weights = empty_operand(elements);
+                #[unroll]
+                for part in 0..2usize {
+                    let s = scores[comptime!(2 * key_block + part)];
+                    let p = weights_of(s, factor, upper, lower, comptime!(V::NORMALISER));
+                    self.upper_sum += p.extract(0usize) + p.extract(1usize);
+                    self.lower_sum += p.extract(2usize) + p.extract(3usize);
+                    let first = col + comptime!((key_block * ROWS + part * COLS) as u32);
+                    push_result(&mut weights, self.weighed::<V>(p, first, params), elements);
+                }
+                let at = comptime!(key_block as u32).runtime();
+                let values = rows16(v_chip, 0u32, at, value_columns, true, true);
+                add_to_many(sums, &weights, &values, elements);
             }
-            let at = comptime!(key_block as u32).runtime();
-            let values = rows16(v_chip, 0u32, at, value_columns, true, true);
-            add_to_many(sums, &weights, &values, elements);
         }
     }
 
@@ -274,6 +300,7 @@ impl Rows16 {
         &self,
         product: F4,
         col: u32,
+        kept: u32,
         params: &V::Params,
         #[comptime] open: bool,
         #[comptime] config: StreamConfig,
@@ -283,7 +310,7 @@ impl Rows16 {
             #[unroll]
             for cell in 0..4usize {
                 let (at, x) = (self.cell(cell, col), product.extract(cell));
-                let scores = staged::<V>(x, at, self.scale, params, open, config);
+                let scores = staged::<V>(x, at, kept, cell, self.scale, params, open, config);
                 modified.insert(cell, scores.modified);
             }
             modified

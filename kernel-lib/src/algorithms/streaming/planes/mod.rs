@@ -10,6 +10,9 @@ pub mod block_list;
 pub mod delta;
 pub mod forward;
 pub mod launch;
+mod learned_cells;
+pub(in crate::algorithms) mod learned_launch;
+mod query_rows;
 mod stream;
 
 use cubecl::prelude::*;
@@ -40,6 +43,8 @@ pub struct StreamConfig {
     pub score: bool,
     /// Whether the variant masks.
     pub mask: bool,
+    /// Whether what it keeps of every cell was found before, rather than that the mask is evaluated.
+    pub bits: bool,
     /// Whether the scale is positive, so that a maximum may be taken before scaling.
     pub positive_scale: bool,
 }
@@ -81,6 +86,11 @@ impl StreamConfig {
     /// than as part of the exponential.
     pub fn scales_first(&self) -> bool {
         self.score || !self.positive_scale
+    }
+
+    /// Words that a mask has for a block: see [`block_list`].
+    pub(super) fn words(&self) -> usize {
+        self.planes * block_list::words_each(self.bits)
     }
 
     /// Whether the backward pass's loop over the sixteens of a block is unrolled. The text of three

@@ -2,13 +2,15 @@
 
 use cubecl::prelude::*;
 
-use super::block_list::ListLayout;
+use super::block_list::{ListLayout, OPEN, words_each};
 use super::{StreamConfig, row_address};
-use crate::algorithms::scores::{Cell, modified};
+use crate::algorithms::scores::{Cell, modified, slope};
 use crate::algorithms::{Group, Layouts, Shape};
 use crate::language::{DeviceVariant, Normaliser};
 use crate::tile::chip::{Chip, ChipShape};
+use crate::tile::fragment::ROWS;
 use crate::tile::operand::rows16;
+use crate::tile::rows::Layout;
 
 /// The blocks of columns that a block of rows meets.
 #[derive(CubeType, Clone, Copy)]
@@ -18,20 +20,20 @@ pub struct Stream {
     pub count: usize,
     /// Where their list starts, if the variant masks.
     start: usize,
-    /// How many whole ones there are, otherwise.
-    whole: usize,
+    /// How many columns there are, otherwise.
+    cols: usize,
 }
 
-/// The first column of a block that a list names.
+/// Whether every cell that a plane has of a block exists and is seen.
 #[cube]
-pub fn first_column(entry: u32, #[comptime] config: StreamConfig) -> usize {
-    (entry / 2) as usize * comptime!(config.block)
+pub fn is_open(tiles: u32) -> bool {
+    (tiles & OPEN) != 0
 }
 
-/// Whether every cell of it exists and is seen.
+/// Whether a cell of the plane's `nth` sixteen columns of a block is seen.
 #[cube]
-pub fn is_open(entry: u32) -> bool {
-    (entry & 1u32) == 0
+pub fn is_seen(tiles: u32, nth: u32, #[comptime] open: bool) -> bool {
+    if comptime!(open) { true.runtime() } else { ((tiles >> nth) & 1u32) != 0 }
 }
 
 #[cube]
@@ -47,21 +49,79 @@ impl Stream {
     ) -> Stream {
         if comptime!(config.mask) {
             let start = layout.start(group, row_block);
-            Stream { count: lists[start] as usize, start: start + 1, whole: 0usize.runtime() }
+            Stream { count: lists[start] as usize, start, cols }
         } else {
             let block = comptime!(config.block);
-            Stream { count: cols.div_ceil(block), start: 0usize.runtime(), whole: cols / block }
+            Stream { count: cols.div_ceil(block), start: 0usize.runtime(), cols }
         }
     }
 
-    /// The `nth` of them, as a list names it: twice its index, one more if not every cell is seen.
-    pub fn at(&self, nth: usize, lists: &[u32], #[comptime] config: StreamConfig) -> u32 {
+    /// The index of the `nth` of them.
+    pub fn at(&self, nth: usize, lists: &[u32], #[comptime] config: StreamConfig) -> usize {
+        if comptime!(config.mask) { lists[self.start + 1 + nth] as usize } else { nth }
+    }
+
+    /// What a plane sees of a block, as [`find_tiles`](super::block_list::find_tiles) says it.
+    pub fn tiles(
+        &self,
+        block: usize,
+        plane: u32,
+        lists: &[u32],
+        layout: ListLayout,
+        #[comptime] config: StreamConfig,
+    ) -> u32 {
         if comptime!(config.mask) {
-            lists[self.start + nth]
+            lists[plane_words(self.start, block, plane, layout, config)]
         } else {
-            nth as u32 * 2 + select(nth < self.whole, 0u32, 1u32)
+            existing_tiles(self.cols, block, config)
         }
     }
+
+    /// Which of this lane's cells of a block are kept, if that was found before.
+    pub fn kept(
+        &self,
+        block: usize,
+        plane: u32,
+        lists: &[u32],
+        layout: ListLayout,
+        #[comptime] config: StreamConfig,
+    ) -> u32 {
+        if comptime!(config.bits) {
+            let words = plane_words(self.start, block, plane, layout, config);
+            lists[words + 1 + UNIT_POS_PLANE as usize]
+        } else {
+            0u32.runtime()
+        }
+    }
+}
+
+/// Where a plane's words of a block are, given its list's start.
+#[cube]
+pub fn plane_words(
+    start: usize,
+    block: usize,
+    plane: u32,
+    layout: ListLayout,
+    #[comptime] config: StreamConfig,
+) -> usize {
+    let each = comptime!(words_each(config.bits));
+    layout.words(start, block, comptime!(config.words())) + plane as usize * each
+}
+
+/// Of this lane's eight cells of sixteen columns, those that are kept; `kept` has all of the block.
+#[cube]
+pub fn kept_of(kept: u32, nth: u32, #[comptime] config: StreamConfig) -> u32 {
+    if comptime!(config.bits) { kept >> (nth * 8) } else { 0u32.runtime() }
+}
+
+/// What there is of a block of columns without a mask.
+#[cube]
+pub fn existing_tiles(cols: usize, block: usize, #[comptime] config: StreamConfig) -> u32 {
+    let each = comptime!(config.block);
+    let rest = cols - block * each;
+    let sixteens = min(rest, each).div_ceil(comptime!(ROWS)) as u32;
+    let some = (1u32 << sixteens) - 1u32;
+    select(rest >= each, some | OPEN, some)
 }
 
 /// What the stages make of a cell.
@@ -75,23 +135,50 @@ pub struct Staged {
 }
 
 /// Scale and `score_mod`; unless the block is open `mask_mod` too, and minus infinity for keys
-/// that do not exist.
+/// that do not exist. `kept` has a bit for the cell, `nth`, if what the mask keeps was found before.
+#[allow(clippy::too_many_arguments)]
 #[cube]
 pub fn staged<V: DeviceVariant>(
     product: f32,
     cell: Cell,
+    kept: u32,
+    #[comptime] nth: usize,
     scale: f32,
     params: &V::Params,
     #[comptime] open: bool,
     #[comptime] config: StreamConfig,
 ) -> Staged {
     let score = if comptime!(config.scales_first()) { product * scale } else { product };
-    let masks = comptime!(config.mask && !open);
+    let masks = comptime!(config.mask && !open && !config.bits);
     let mut result = modified::<V>(score, cell, params, comptime!(config.score), masks);
-    if comptime!(!open) {
+    if comptime!(!open && config.bits) {
+        result = select(is_kept(kept, nth), result, f32::NEG_INFINITY);
+    } else if comptime!(!open) {
         result = select((cell.key as usize) < cell.shape.keys, result, f32::NEG_INFINITY);
     }
     Staged { score, modified: result }
+}
+
+/// The derivative of `score_mod`, 0 where the mask hides the cell.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+pub fn staged_slope<V: DeviceVariant>(
+    score: f32,
+    cell: Cell,
+    kept: u32,
+    #[comptime] nth: usize,
+    params: &V::Params,
+    #[comptime] open: bool,
+    #[comptime] config: StreamConfig,
+) -> f32 {
+    let masks = comptime!(config.mask && !open && !config.bits);
+    let slope = slope::<V>(score, cell, params, masks);
+    if comptime!(!open && config.bits) { select(is_kept(kept, nth), slope, 0.0f32) } else { slope }
+}
+
+#[cube]
+fn is_kept(kept: u32, #[comptime] nth: usize) -> bool {
+    (kept & comptime!(1u32 << nth)) != 0
 }
 
 /// Whether `Δ` is subtracted by the product that gives `dP`, whose sums start from it: it is, where
@@ -192,4 +279,27 @@ pub fn bring_keys<F: Float, W: Size>(
     k_chip.bring_some(from, layouts.k, existing, comptime!(config.transfer(config.head_dim)));
     let from = row_address::<F, W>(v, layouts.v, group, group.kv_head, first, config);
     v_chip.bring_some(from, layouts.v, existing, comptime!(config.transfer(config.value_dim)));
+}
+
+/// Starts to bring a block of queries and output gradients on chip.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+pub fn bring_queries<F: Float, W: Size>(
+    q: &[Vector<F, W>],
+    d_out: &[Vector<F, W>],
+    q_layout: Layout,
+    d_out_layout: Layout,
+    group: Group,
+    shape: Shape,
+    first: usize,
+    flow: Flow,
+    stage: usize,
+    #[comptime] config: StreamConfig,
+) {
+    let (q_chip, d_chip) = flow.stage(stage);
+    let existing = shape.queries - first;
+    let from = row_address::<F, W>(q, q_layout, group, group.head, first, config);
+    q_chip.bring_some(from, q_layout, existing, comptime!(config.transfer(config.head_dim)));
+    let from = row_address::<F, W>(d_out, d_out_layout, group, group.head, first, config);
+    d_chip.bring_some(from, d_out_layout, existing, comptime!(config.transfer(config.value_dim)));
 }
