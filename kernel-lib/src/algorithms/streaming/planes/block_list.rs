@@ -174,7 +174,7 @@ fn words_of<V: DeviceVariant>(
     (select(open == 1, word | OPEN, word), cells)
 }
 
-/// A plane for each block of rows, whose words are there; `lists` of them in all.
+/// A plane for each block of rows, whose words are there.
 #[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
 pub fn list_blocks(
     lists: &mut [u32],
