@@ -161,20 +161,20 @@ fn words_of<V: DeviceVariant>(
             let cell = Cell { group, shape, query, key };
             let keeps = V::keep(cell.position(), params);
             let exists = query < shape.queries as u32 && key < shape.keys as u32;
-            seen = seen | select(keeps && exists, comptime!(1u32 << nth), 0u32);
+            seen |= select(keeps && exists, comptime!(1u32 << nth), 0u32);
         }
         // A mask may branch; the plane votes as one.
         sync_plane();
-        word = word | select(plane_any(seen != 0), 1u32 << sixteen, 0u32);
-        open = open & select(plane_all(seen == 0xffu32), 1u32, 0u32);
+        word |= select(plane_any(seen != 0), 1u32 << sixteen, 0u32);
+        open &= select(plane_all(seen == 0xffu32), 1u32, 0u32);
         if comptime!(config.bits) {
-            cells = cells | (seen << (sixteen * 8));
+            cells |= seen << (sixteen * 8);
         }
     }
     (select(open == 1, word | OPEN, word), cells)
 }
 
-/// A plane for each block of rows, whose words are there; `lists` of them in all.
+/// A plane for each block of rows, whose words are there.
 #[cube(launch_unchecked, create_dummy_kernel, address_type = "dynamic")]
 pub fn list_blocks(
     lists: &mut [u32],
@@ -195,7 +195,7 @@ pub fn list_blocks(
             if col_block < layout.col_blocks {
                 let words = layout.words(start, col_block, comptime!(config.words()));
                 for nth in 0..comptime!(config.rows / ROWS).runtime() {
-                    seen = seen | lists[words + nth * comptime!(words_each(config.bits))];
+                    seen |= lists[words + nth * comptime!(words_each(config.bits))];
                 }
             }
             sync_plane();
