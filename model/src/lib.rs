@@ -15,6 +15,7 @@
 //! | [`mod@forecast`], [`plot`] | forecasts past the end of a series, and pictures |
 //! | [`compare`], [`mod@sweep`] | runs side by side, and many of them at once |
 //! | [`runtime`], [`out_of_memory`] | the device, how Burn's GPU backend is set up, and advice where its memory does not suffice |
+//! | [`progress`], [`dashboard`] | what a person sees of a run while it goes on |
 //! | [`table`] | tables for people |
 //! | [`cli`] | the command line, for this crate's binary and for others to embed |
 
@@ -23,6 +24,7 @@ pub mod batch_norm;
 pub mod cli;
 pub mod compare;
 pub mod config;
+pub mod dashboard;
 pub mod data;
 pub mod decomposition;
 pub mod distribution;

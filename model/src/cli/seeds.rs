@@ -44,7 +44,7 @@ pub(super) fn run(args: &TrainArgs, count: usize, stop: &Arc<AtomicBool>) -> Res
             State::Begun(folder) => (member.config, Some(folder)),
             State::Missing => (member.config, None),
         };
-        match train(config, folder, args.quiet, stop)?.0 {
+        match train(config, folder, args.show(), stop)?.0 {
             Outcome::Finished(metrics) => finished.push((member.name, *metrics)),
             Outcome::Interrupted => {
                 eprintln!(

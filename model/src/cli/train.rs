@@ -47,9 +47,31 @@ pub struct TrainArgs {
     /// ones are not trained again
     #[arg(long, value_name = "COUNT")]
     pub seeds: Option<usize>,
+    /// Prints lines, on a terminal too; short for runtime.dashboard=false
+    #[arg(long)]
+    pub no_dashboard: bool,
     /// Prints nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// What a person is shown of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Show {
+    Nothing,
+    Lines,
+    /// A dashboard, where the terminal and the configuration allow it.
+    Dashboard,
+}
+
+impl TrainArgs {
+    pub(super) fn show(&self) -> Show {
+        match (self.quiet, self.no_dashboard) {
+            (true, _) => Show::Nothing,
+            (false, true) => Show::Lines,
+            (false, false) => Show::Dashboard,
+        }
+    }
 }
 
 pub(super) fn run(args: &TrainArgs) -> Result<()> {
@@ -67,7 +89,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
         }
         None => (args.config.load()?, None),
     };
-    let (outcome, path) = train(config, folder, args.quiet, &stop)?;
+    let (outcome, path) = train(config, folder, args.show(), &stop)?;
     if let Outcome::Finished(metrics) = outcome
         && !args.quiet
     {
@@ -81,7 +103,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
 pub(super) fn train(
     config: Config,
     folder: Option<RunFolder>,
-    quiet: bool,
+    show: Show,
     stop: &Arc<AtomicBool>,
 ) -> Result<(Outcome, PathBuf)> {
     // The data and the device first: a mistake in either is found before a folder is made.
@@ -94,7 +116,10 @@ pub(super) fn train(
         Some(folder) => folder,
         None => RunFolder::create(&config)?,
     };
-    let mut progress = Progress::new(quiet);
+    let mut progress = Progress::new(show == Show::Nothing);
+    if show == Show::Dashboard && config.runtime.dashboard {
+        progress = progress.with_dashboard(stop);
+    }
     progress.note(&format!(
         "{} on {}, attention {}, {}, run {}",
         config.data.dataset,
@@ -112,6 +137,7 @@ pub(super) fn train(
         let trainer = Trainer::new(config, folder, &runtime, data, resume, asked)?;
         trainer.started_at(since).run(&mut progress)
     })?;
+    progress.close();
     if matches!(outcome, Outcome::Interrupted) {
         progress.note(&format!("saved; go on with: patchtst train --resume {}", path.display()));
     }

@@ -157,6 +157,7 @@ fn official(
             device: "auto".into(),
             autotune: AutotuneEffort::Off,
             graph: true,
+            dashboard: true,
             cache: "auto".into(),
             runs: "runs".into(),
             name: String::new(),

@@ -12,6 +12,8 @@ pub struct RuntimeConfig {
     pub autotune: AutotuneEffort,
     /// On a GPU, record a training step once and replay it as one CUDA graph.
     pub graph: bool,
+    /// Show a run's curves where standard output is a terminal; lines otherwise.
+    pub dashboard: bool,
     /// Folder of the compiled-kernel cache; `off` for none, `auto` for the user's cache folder.
     pub cache: String,
     /// Folder that holds the runs.

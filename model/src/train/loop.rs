@@ -164,6 +164,7 @@ impl Trainer {
 
     /// Trains until the epochs or the patience are used up, or until asked to stop.
     pub fn run(mut self, progress: &mut Progress) -> Result<Outcome> {
+        progress.resume(&self.position.rows, self.position.stopping.best_epoch());
         for note in std::mem::take(&mut self.notes) {
             progress.note(&note);
         }
@@ -210,7 +211,7 @@ impl Trainer {
                 shown = Some(self.read_losses()?);
                 unread = 0;
             }
-            progress.step(self.position.batch, shown);
+            progress.step(self.position.batch, shown, rate.learning_rate);
             if let Some(callback) = &mut self.after_step {
                 callback(self.position.step);
             }

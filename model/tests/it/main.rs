@@ -7,6 +7,7 @@ mod checkpoint;
 mod cli;
 mod clipping;
 mod config;
+mod dashboard;
 mod distribution;
 mod forecast;
 mod heads;

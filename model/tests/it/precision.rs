@@ -1,5 +1,6 @@
 //! Mixed precision: bf16 activations, f32 weights and sums.
 
+use burn::backend::DispatchDevice;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, FloatDType, Gradients, Tensor, TensorData};
 use tilewright_patchtst::PatchTst;
@@ -171,6 +172,20 @@ fn sums_are_f32() {
     assert_eq!(normed.output.dtype(), DType::BF16);
 }
 
+/// A stepper of two channels, and a batch for it.
+fn stepper(config: &Config, device: &Device) -> (Stepper, Vec<f32>, Vec<f32>) {
+    let (context, horizon) = (config.model.context, config.model.horizon);
+    let shape =
+        BatchShape { batch: 4, context, horizon, channels: 2, channels_out: 2, output: None };
+    let host = Device::flex();
+    let (x, y) = (random([4, context, 2], 7, &host), random([4, horizon, 2], 8, &host));
+    let tracked = device.clone().autodiff();
+    let model = PatchTst::new(&config.model, 2, 3, &tracked);
+    let adam = Adam::new(0.999, 1e-8);
+    let stepper = Stepper::new(model, adam, &tracked, shape, 1, true).unwrap();
+    (stepper, values(&x), values(&y))
+}
+
 /// One step moves weights by less than the distance of neighbouring bf16 numbers: held in bf16, they
 /// would not move, or by much more.
 #[test]
@@ -178,25 +193,10 @@ fn weights_move_by_less_than_bf16_can_say() {
     const RATE: f64 = 1e-6;
     let mut config = config(&["model.precision=bf16"]);
     config.model.set_dropout(0.0);
-    let device = Device::flex();
-    let model = PatchTst::new(&config.model, 2, 3, &device.clone().autodiff());
-    let before = tensors::of_module(&model);
-    let (x, y) = (
-        random([4, config.model.context, 2], 7, &device),
-        random([4, config.model.horizon, 2], 8, &device),
-    );
-    let shape = BatchShape {
-        batch: 4,
-        context: config.model.context,
-        horizon: config.model.horizon,
-        channels: 2,
-        channels_out: 2,
-        output: None,
-    };
-    let adam = Adam::new(0.999, 1e-8);
-    let mut stepper = Stepper::new(model, adam, &device.autodiff(), shape, 1, true).unwrap();
+    let (mut stepper, x, y) = stepper(&config, &Device::flex());
+    let before = tensors::of_module(stepper.model().unwrap());
     let rate = StepRate { learning_rate: RATE, beta1: 0.9 };
-    stepper.step(values(&x), values(&y), rate, 0).unwrap();
+    stepper.step(x, y, rate, 0).unwrap();
     let (mut moved, mut silent, mut all) = (0, 0, 0);
     for (name, after) in tensors::of_module(stepper.model().unwrap()) {
         assert_eq!(after.dtype(), DType::F32, "{name}");
@@ -278,6 +278,32 @@ fn heads_are_pruned_and_gradients_clipped_in_bf16() {
     assert!(metrics.test.mse < 2.0 * naive, "{:?}", metrics.test);
 }
 
+/// Steps as a GPU takes them, with fusion and writes in place, on CubeCL's CPU runtime: fusion refuses
+/// operands of two types, which Flex would not.
+#[test]
+fn fused_steps_are_those_of_the_host() {
+    let fused = Device::new(DispatchDevice::Cube(cubecl::Device::Cpu(Default::default())));
+    for assignments in FUSED {
+        let mut config = config(assignments);
+        config.model.precision = Precision::Bf16;
+        let losses = |device: &Device| -> Vec<f32> {
+            let (mut stepper, x, y) = stepper(&config, device);
+            let rate = StepRate { learning_rate: 1e-3, beta1: 0.9 };
+            for index in 0..3 {
+                stepper.step(x.clone(), y.clone(), rate, index).unwrap();
+            }
+            stepper.read_losses().unwrap()
+        };
+        let (found, expected) = (losses(&fused), losses(&Device::flex()));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() < 0.005 * expected,
+                "{assignments:?}: {found} {expected}"
+            );
+        }
+    }
+}
+
 #[test]
 fn refusals_name_the_key() {
     let error = Config::default().set("model.precision=fp16").unwrap_err();
@@ -320,4 +346,10 @@ const KINKED: &[&[&str]] = &[
     &["model.activation=relu"],
     &["model.pooling=max"],
     &["model.task=regression", "model.pooling=max"],
+];
+
+/// Options that between them use every operator.
+const FUSED: &[&[&str]] = &[
+    &["model.attention=tuned", "model.cls_token=true"],
+    &["model.norm=layer", "model.norm_order=pre", "model.individual_head=true"],
 ];
