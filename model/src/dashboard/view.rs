@@ -68,7 +68,7 @@ impl View {
         frame.render_widget(bar.filled_style(Style::new().fg(Color::Cyan)), gauge);
         frame.render_widget(Paragraph::new(self.state()), state);
         let text = match (stopping, self.notes.last()) {
-            (true, _) => "stopping after this step; q again to stop at once",
+            (true, _) => "stopping; q again: at once",
             (false, Some(note)) => note,
             (false, None) => "",
         };
@@ -82,12 +82,16 @@ impl View {
     fn draw_curves(&self, frame: &mut Frame<'_>, area: Rect) {
         let validation: Vec<(f64, f64)> =
             self.rows.iter().map(|row| (row.epoch as f64, row.val)).collect();
-        let all = self.losses.iter().chain(&validation);
-        let values: Vec<f64> = all.map(|point| point.1).filter(|y| y.is_finite()).collect();
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // A loss that ran away has no place among the others.
+        let finite = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            points.iter().copied().filter(|point| point.1.is_finite()).collect()
+        };
+        let (training, validation) = (finite(&self.losses), finite(&validation));
+        let values = || training.iter().chain(&validation).map(|point| point.1);
+        let low = values().fold(f64::INFINITY, f64::min);
+        let high = values().fold(f64::NEG_INFINITY, f64::max);
         // Nothing to show yet, or a line: some room around it.
-        let (low, high) = match (values.is_empty(), high > low) {
+        let (low, high) = match (values().next().is_none(), high > low) {
             (true, _) => (0.0, 1.0),
             (false, true) => (low, high),
             (false, false) => (low - 0.5 * low.abs().max(1e-6), high + 0.5 * high.abs().max(1e-6)),
@@ -102,14 +106,16 @@ impl View {
                 .data(data)
         };
         let curves = vec![
-            curve("training", self.losses.as_slice(), Color::Cyan),
+            curve("training", training.as_slice(), Color::Cyan),
             curve("validation", validation.as_slice(), Color::Yellow),
         ];
         let x = Axis::default().title("epochs").bounds([0.0, last]);
         let x = x.labels(["0".to_string(), format!("{last}")]);
         let y = Axis::default().bounds([low, high]);
         let y = y.labels([low, (low + high) / 2.0, high].map(|value| format!("{value:.4}")));
-        let chart = Chart::new(curves).block(Block::bordered().title("loss"));
+        let chart = Chart::new(curves)
+            .block(Block::bordered().title("loss"))
+            .hidden_legend_constraints((Constraint::Ratio(1, 2), Constraint::Ratio(1, 2)));
         frame.render_widget(chart.x_axis(x).y_axis(y), area);
     }
 

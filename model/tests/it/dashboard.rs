@@ -44,7 +44,7 @@ fn a_run_halfway() {
         "epoch   1/4  train 0.50000  val 0.61000  lr 1.00e-3  2.5 s  best\n",
         "epoch   2/4  train 0.25000  val 0.72000  lr 1.00e-3  2.5 s\n",
         "epoch 3/4 batch 5/10 ",
-        "loss 0.0400  lr 2.00e-4  90 seconds left\n",
+        "loss 0.0400  lr 2.00e-4  2 minutes left\n",
         "synthetic on cpu",
         "q: stop, keep the checkpoint\n",
         "training",
@@ -94,7 +94,7 @@ fn a_run_that_begins_and_one_that_stops() {
     view.losses = vec![(0.1, 0.5), (0.2, f64::INFINITY)];
     assert!(drawn(&view, false, [60, 12]).contains("0.7500│"));
     let text = drawn(&view, true, [60, 12]);
-    assert!(text.contains("stopping after this step; q again"), "{text}");
+    assert!(text.contains("stopping; q again: at once"), "{text}");
 }
 
 #[test]

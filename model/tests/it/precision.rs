@@ -1,6 +1,5 @@
 //! Mixed precision: bf16 activations, f32 weights and sums.
 
-use burn::backend::DispatchDevice;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, FloatDType, Gradients, Tensor, TensorData};
 use tilewright_patchtst::PatchTst;
@@ -278,32 +277,6 @@ fn heads_are_pruned_and_gradients_clipped_in_bf16() {
     assert!(metrics.test.mse < 2.0 * naive, "{:?}", metrics.test);
 }
 
-/// Steps as a GPU takes them, with fusion and writes in place, on CubeCL's CPU runtime: fusion refuses
-/// operands of two types, which Flex would not.
-#[test]
-fn fused_steps_are_those_of_the_host() {
-    let fused = Device::new(DispatchDevice::Cube(cubecl::Device::Cpu(Default::default())));
-    for assignments in FUSED {
-        let mut config = config(assignments);
-        config.model.precision = Precision::Bf16;
-        let losses = |device: &Device| -> Vec<f32> {
-            let (mut stepper, x, y) = stepper(&config, device);
-            let rate = StepRate { learning_rate: 1e-3, beta1: 0.9 };
-            for index in 0..3 {
-                stepper.step(x.clone(), y.clone(), rate, index).unwrap();
-            }
-            stepper.read_losses().unwrap()
-        };
-        let (found, expected) = (losses(&fused), losses(&Device::flex()));
-        for (found, expected) in found.iter().zip(&expected) {
-            assert!(
-                (found - expected).abs() < 0.005 * expected,
-                "{assignments:?}: {found} {expected}"
-            );
-        }
-    }
-}
-
 #[test]
 fn refusals_name_the_key() {
     let error = Config::default().set("model.precision=fp16").unwrap_err();
@@ -346,10 +319,4 @@ const KINKED: &[&[&str]] = &[
     &["model.activation=relu"],
     &["model.pooling=max"],
     &["model.task=regression", "model.pooling=max"],
-];
-
-/// Options that between them use every operator.
-const FUSED: &[&[&str]] = &[
-    &["model.attention=tuned", "model.cls_token=true"],
-    &["model.norm=layer", "model.norm_order=pre", "model.individual_head=true"],
 ];
