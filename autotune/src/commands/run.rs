@@ -73,6 +73,9 @@ pub struct RunArgs {
     /// One line of JSON for each thing that happens, for a program that watches
     #[arg(long, hide = true)]
     pub events: bool,
+    /// A part of a run: what the same command left in its file is kept
+    #[arg(long, hide = true)]
+    pub part: bool,
 }
 
 /// How plans are measured, and for how long.
@@ -247,9 +250,14 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
         tasks = shard.of(tasks);
     }
     let fingerprint = Fingerprint::of(&client);
-    let mut table = match args.add && args.output.exists() {
-        true => to_be_added_to(&args.output, &fingerprint, args.method.effort)?,
-        false => new_table(fingerprint, args.method.effort),
+    let mut table = match args.output.exists() {
+        true if args.add => to_be_added_to(&args.output, &fingerprint, args.method.effort)?,
+        true if args.part && !args.fresh => {
+            let left = to_be_added_to(&args.output, &fingerprint, args.method.effort).ok();
+            let left = left.filter(|_| is_of_this_command(&args.output));
+            left.unwrap_or_else(|| new_table(fingerprint, args.method.effort))
+        }
+        _ => new_table(fingerprint, args.method.effort),
     };
     tasks.retain(|task| table.get(&task.problem).is_none());
     let outcome = measure(args, &client, &tasks, &mut table)?;
@@ -272,6 +280,11 @@ fn measure(args: &RunArgs, client: &Client, tasks: &[Task], table: &mut Table) -
     let outcome = tabulate(&session, table, &args.output, &mut |event| watch.hear(event))?;
     watch.finish();
     Ok(outcome)
+}
+
+/// Whether the same command wrote a table, and was cut off before all its parts were one.
+fn is_of_this_command(path: &Path) -> bool {
+    Table::load(path).is_ok_and(|table| table.command == command_line())
 }
 
 fn new_table(device: Fingerprint, effort: Effort) -> Table {
@@ -313,7 +326,10 @@ fn to_be_added_to(path: &Path, device: &Fingerprint, effort: Effort) -> Result<T
 /// One process for each device, each with its part of the problems.
 fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
     let cpu = args.devices.iter().all(|device| device == "cpu");
-    let workers = workers_of(&args.devices, &args.output, args.method.cache.as_deref());
+    let mut workers = workers_of(&args.devices, &args.output, args.method.cache.as_deref());
+    for worker in &mut workers {
+        worker.arguments.push("--part".to_owned());
+    }
     let problems = args.problems.tasks(cpu)?.len();
     let mut report = RunReport::default();
     share_out(&workers, problems, args.quiet, &mut |mut value| {

@@ -117,6 +117,15 @@ fn parts_are_measured_apart_and_merged() {
     assert!(shared.command.contains("--devices cpu,cpu"), "{}", shared.command);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "no part is left");
 
+    // A part that was done when the whole was cut off is not measured again.
+    let part = path("part.json");
+    let of_part = [&tiny[..], &["--device", "cpu", "--part", "--output", &part]].concat();
+    let [done, again] = [(); 2].map(|()| {
+        success(&of_part);
+        Table::load(Path::new(&part)).unwrap().entries
+    });
+    assert_eq!(done, again);
+
     let mut elsewhere = merged;
     elsewhere.device.name = "another CPU".to_owned();
     elsewhere.save(Path::new(&two)).unwrap();

@@ -21,7 +21,7 @@ const PRODUCTS: usize = 1 << 27;
 /// of both.
 ///
 /// Lengths and dimensions are the problem's own. So are the heads, unless that would take the host
-/// too long; then there are fewer.
+/// too long; then there are fewer, and of one head that is still too long the first queries alone.
 pub struct PlanGate {
     client: Client,
     device: Device,
@@ -157,7 +157,21 @@ fn small(problem: &Problem) -> Problem {
     }
     let fits = |heads: &usize| p.heads.is_multiple_of(*heads) && *heads <= groups;
     let heads = (1..=p.heads).rev().find(fits).unwrap_or(1);
-    Problem { batch: batch.min(groups / heads), heads, kv_heads: heads, ..p }
+    Problem {
+        batch: batch.min(groups / heads),
+        heads,
+        kv_heads: heads,
+        seq_q: few_queries(&p),
+        ..p
+    }
+}
+
+/// As many queries of one head as the reference can take, with an edge as ragged as all have.
+fn few_queries(problem: &Problem) -> usize {
+    const BLOCK: usize = 64;
+    let of_query = problem.seq_k * (problem.head_dim + problem.value_dim);
+    let blocks = (PRODUCTS / of_query.max(1) / BLOCK).max(1);
+    problem.seq_q.min(blocks * BLOCK + problem.seq_q % BLOCK)
 }
 
 /// A little shorter, of odd lengths, which differ where that is possible.
@@ -203,5 +217,8 @@ mod tests {
         let long = small(&problem(512, 512, 16, 128));
         assert_eq!((long.batch, long.heads, long.kv_heads), (1, 2, 2));
         assert_eq!((long.seq_q, long.head_dim), (512, 128));
+        let longer = small(&problem(3140, 3140, 12, 64));
+        assert_eq!((longer.batch, longer.heads, longer.kv_heads), (1, 1, 1));
+        assert_eq!((longer.seq_q, longer.seq_k), (320 + 3140 % 64, 3140));
     }
 }
