@@ -77,7 +77,8 @@ impl<'a> DeviceStand<'a> {
         if self.workload.is_none() {
             let Task { problem, variant, .. } = self.task;
             let client = self.timer.client();
-            let made = Workload::new(client, *problem, variant, MemoryOrder::Bhsd, self.seed);
+            // As models lay tensors out; what is best for a head's rows alone is not for theirs.
+            let made = Workload::new(client, *problem, variant, MemoryOrder::Bshd, self.seed);
             self.workload = Some(made.map_err(|error| Fault::Plan(error.to_string()))?);
         }
         self.workload.as_ref().ok_or_else(|| Fault::Fatal("no tensors".to_owned()))
