@@ -65,6 +65,7 @@ impl View {
         let label = format!("epoch {at}/{} batch {}/{}", self.epochs, self.batch, self.batches);
         let share = self.done() / self.epochs.max(1) as f64;
         let bar = LineGauge::default().label(label).ratio(share.clamp(0.0, 1.0));
+        let bar = bar.filled_symbol("━").unfilled_symbol("─");
         frame.render_widget(bar.filled_style(Style::new().fg(Color::Cyan)), gauge);
         frame.render_widget(Paragraph::new(self.state()), state);
         let text = match (stopping, self.notes.last()) {
