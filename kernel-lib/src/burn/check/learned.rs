@@ -1,11 +1,12 @@
 //! Gradients of learned parameters beside those that Burn derives from its own operations.
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::compare;
+use super::{compare, normals};
 use crate::burn::{Attention, attention};
 use crate::language::Variant as _;
+use crate::random::Random;
 use crate::variants::{per_head_scale, relative_bias, temperature};
 
 const BATCH: usize = 3;
@@ -76,10 +77,10 @@ fn by_head(inputs: &Inputs) -> Tensor<4> {
 
 pub fn check(device: &Device) -> Result<usize, String> {
     let host = Device::flex();
-    let normal = Distribution::Normal(0.0, 1.0);
-    let x = Tensor::<4>::random([BATCH, HEADS, SEQ, DIM], normal, &host).into_data();
-    let weights = Tensor::<4>::random([BATCH, HEADS, SEQ, DIM], normal, &host).into_data();
-    let bias = Tensor::<2>::random([HEADS, 2 * SEQ - 1], normal, &host).into_data();
+    let mut random = Random::new(1);
+    let x = normals(&mut random, [BATCH, HEADS, SEQ, DIM]);
+    let weights = normals(&mut random, [BATCH, HEADS, SEQ, DIM]);
+    let bias = normals(&mut random, [HEADS, 2 * SEQ - 1]);
     let scales = TensorData::new(vec![0.8f32, -1.3], [HEADS]);
     let t = TensorData::new(vec![0.7f32], [1]);
     let on = |device: &Device| {

@@ -4,7 +4,9 @@
 mod learned;
 mod views;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorData};
+
+use crate::random::Random;
 
 /// Compares the operator on `device` with plain tensor operations on the CPU, forward and backward,
 /// for every view of its inputs and for learned parameters; returns how many comparisons passed.
@@ -14,6 +16,14 @@ use burn::tensor::Device;
 /// The comparison and the quantity that differ, and by how much.
 pub fn check(device: &Device) -> Result<usize, String> {
     Ok(views::check(device)? + learned::check(device)?)
+}
+
+/// Standard normal numbers, the same each time: sums that cancel would now and then miss a tolerance
+/// that follows their size.
+fn normals<const D: usize>(random: &mut Random, shape: [usize; D]) -> TensorData {
+    let len = shape.iter().product();
+    let numbers: Vec<f32> = (0..len).map(|_| random.normal() as f32).collect();
+    TensorData::new(numbers, shape)
 }
 
 /// Compares numbers found with those expected; `what` names both.

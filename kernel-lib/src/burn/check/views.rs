@@ -2,10 +2,11 @@
 //! repeated batches and fresh results, whose rows a GPU may lay out with gaps.
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::compare;
+use super::{compare, normals};
 use crate::burn::{Attention, attention};
+use crate::random::Random;
 use crate::variants;
 
 /// How q, k and v come to be from one packed `[batch, seq, 3 * heads * dim]` tensor.
@@ -41,11 +42,9 @@ fn packed(x: Tensor<3>, which: usize) -> Tensor<4> {
 /// Compares the operator with plain tensor operations for every view; returns how many.
 pub fn check(device: &Device) -> Result<usize, String> {
     let host = Device::flex();
-    let shape = [BATCH, SEQ, 3 * HEADS * DIM];
-    let input = Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &host).into_data();
-    let weights =
-        Tensor::<4>::random([BATCH, HEADS, SEQ, DIM], Distribution::Normal(0.0, 1.0), &host)
-            .into_data();
+    let mut random = Random::new(2);
+    let input = normals(&mut random, [BATCH, SEQ, 3 * HEADS * DIM]);
+    let weights = normals(&mut random, [BATCH, HEADS, SEQ, DIM]);
     for (name, view) in VIEWS {
         for saved in [false, true] {
             let operator = Attention::new(variants::softmax()).with_saved_scores(saved);
