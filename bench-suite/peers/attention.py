@@ -32,7 +32,7 @@ try:
     from torch import Tensor
 
     import implementations
-    from inputs import Case, Inputs, make
+    from inputs import Case, Inputs, Learned, learned, make
 except ImportError as problem:
     MISSING: ImportError | None = problem
 else:
@@ -57,6 +57,7 @@ class Bench:
         """Frees what the last case took, compiled functions included."""
         self.case: Case | None = None
         self.sets: list[Inputs] = []
+        self.learned: Learned = {}
         self.calls: dict[str, Callable[[int], Any]] = {}
         self.queueing_ns: dict[str, float] = defaultdict(float)
         torch._dynamo.reset()
@@ -83,11 +84,13 @@ class Bench:
         self.forget()
         self.case = Case.of(request)
         self.sets = [make(self.case, nth, self.device) for nth in range(self.case.sets)]
+        self.learned = learned(self.case, self.device)
 
     def prepare(self, name: str) -> None:
         """Compiles, and for a backward pass records the graphs that it walks."""
         assert self.case is not None, "setup comes first"
-        attention = implementations.IMPLEMENTATIONS[name](self.case, self.device)
+        build = implementations.IMPLEMENTATIONS[name]
+        attention = build(self.case, self.device, self.learned)
         sets = self.sets
         outputs: list[Tensor] = []
 
@@ -99,7 +102,8 @@ class Bench:
 
         def backward(nth: int) -> tuple[Tensor, ...]:
             x, out = sets[nth % len(sets)], outputs[nth % len(sets)]
-            return torch.autograd.grad(out, (x.q, x.k, x.v), x.d_out, retain_graph=True)
+            leaves = (x.q, x.k, x.v, *self.learned.values())
+            return torch.autograd.grad(out, leaves, x.d_out, retain_graph=True)
 
         def first() -> None:
             if call is backward:
@@ -150,8 +154,10 @@ class Bench:
     def results(self, name: str, groups: list[list[int]], path: str) -> None:
         """Writes output or gradients of some groups as `f32`, tensor by tensor."""
         values = self.calls[name](0)
+        # A learned table's gradient is of all groups.
+        tensors = values[:3] if isinstance(values, tuple) else (values,)
         with open(path, "wb") as file:
-            for tensor in values if isinstance(values, tuple) else (values,):
+            for tensor in tensors:
                 for batch, head in groups:
                     rows = tensor[batch, head].detach().to(torch.float32).cpu().contiguous()
                     # PyTorch may be installed without NumPy.

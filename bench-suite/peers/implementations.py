@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
-from inputs import Case
+from inputs import Case, Learned
 
 try:
     import triton_attention
@@ -24,6 +24,7 @@ except ImportError as error:
 torch._functorch.config.donated_buffer = False
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
+Build = Callable[[Case, torch.device, Learned], Attention]
 ScoreMod = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 MaskMod = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -41,6 +42,10 @@ def alibi(heads: float) -> ScoreMod:
         return score - torch.exp2(-8.0 * (h + 1) / heads) * (i - j).abs()
 
     return biased
+
+
+def relative_bias(bias: Tensor, queries: int) -> ScoreMod:
+    return lambda score, b, h, i, j: score + bias[h, j - i + (queries - 1)]
 
 
 def causal() -> MaskMod:
@@ -70,8 +75,10 @@ MASK_MODS: dict[str, Callable[..., MaskMod]] = {
 }
 
 
-def mods(case: Case) -> tuple[ScoreMod | None, MaskMod | None]:
+def mods(case: Case, learned: Learned) -> tuple[ScoreMod | None, MaskMod | None]:
     """The stages of a variant, as FlexAttention takes them."""
+    if case.variant == "relative_bias":
+        return relative_bias(learned["bias"], case.seq_q), None
     if case.variant in SCORE_MODS:
         return SCORE_MODS[case.variant](**case.params), None
     if case.variant in MASK_MODS:
@@ -90,9 +97,9 @@ def is_causal(case: Case) -> bool:
     return case.variant == "causal"
 
 
-def vanilla(case: Case, device: torch.device) -> Attention:
+def vanilla(case: Case, device: torch.device, learned: Learned) -> Attention:
     """The formula as it is written, in the element type of the inputs."""
-    score_mod, mask_mod = mods(case)
+    score_mod, mask_mod = mods(case, learned)
     scale = 1 / math.sqrt(case.head_dim)
     sizes = (case.batch, case.heads, case.seq_q, case.seq_k)
     b, h, i, j = (
@@ -112,15 +119,15 @@ def vanilla(case: Case, device: torch.device) -> Attention:
     return attention
 
 
-def vanilla_compiled(case: Case, device: torch.device) -> Attention:
+def vanilla_compiled(case: Case, device: torch.device, learned: Learned) -> Attention:
     """The same through `torch.compile`, which must not fall back to what it was given."""
-    return torch.compile(vanilla(case, device), fullgraph=True, dynamic=False)
+    return torch.compile(vanilla(case, device, learned), fullgraph=True, dynamic=False)
 
 
-def sdpa(backend: SDPBackend) -> Callable[[Case, torch.device], Attention]:
+def sdpa(backend: SDPBackend) -> Build:
     """`scaled_dot_product_attention` with one of its back ends."""
 
-    def build(case: Case, device: torch.device) -> Attention:
+    def build(case: Case, device: torch.device, learned: Learned) -> Attention:
         masked = is_causal(case)
 
         def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -132,9 +139,9 @@ def sdpa(backend: SDPBackend) -> Callable[[Case, torch.device], Attention]:
     return build
 
 
-def flex(case: Case, device: torch.device) -> Attention:
+def flex(case: Case, device: torch.device, learned: Learned) -> Attention:
     """FlexAttention, compiled for these sizes."""
-    score_mod, mask_mod = mods(case)
+    score_mod, mask_mod = mods(case, learned)
     mask = None
     if mask_mod is not None:
         mask = create_block_mask(mask_mod, None, None, case.seq_q, case.seq_k, device=str(device))
@@ -142,7 +149,7 @@ def flex(case: Case, device: torch.device) -> Attention:
     return lambda q, k, v: compiled(q, k, v, score_mod=score_mod, block_mask=mask)
 
 
-def triton(case: Case, device: torch.device) -> Attention:
+def triton(case: Case, device: torch.device, learned: Learned) -> Attention:
     """FlashAttention-2 as one writes it in Triton."""
     if triton_attention is None:
         raise Refused(WITHOUT_TRITON)
@@ -152,7 +159,7 @@ def triton(case: Case, device: torch.device) -> Attention:
     return lambda q, k, v: triton_attention.attention(q, k, v, masked)
 
 
-IMPLEMENTATIONS: dict[str, Callable[[Case, torch.device], Attention]] = {
+IMPLEMENTATIONS: dict[str, Build] = {
     "vanilla": vanilla,
     "vanilla_compiled": vanilla_compiled,
     "sdpa_flash": sdpa(SDPBackend.FLASH_ATTENTION),

@@ -31,6 +31,8 @@ class Case:
     layout: str
     variant: str
     params: dict[str, float]
+    tables: dict[str, list[int]]
+    table_stream: int
     direction: str
     seed: int
     sets: int
@@ -51,6 +53,10 @@ class Inputs:
     d_out: Tensor
 
 
+Learned = dict[str, Tensor]
+"""The learned tables of a variant by name, in `f32`."""
+
+
 def mix(x: Tensor | int) -> Any:
     """A hash of 32 bits; `lowbias32` of https://github.com/skeeto/hash-prospector."""
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & WORD
@@ -66,6 +72,17 @@ def buffer(stream: int, length: int, dtype: torch.dtype, device: torch.device) -
     total = sum((bits >> shift) & 31 for shift in (0, 5, 10, 15))
     block = ((total - 62).to(torch.float32) / 16).to(dtype)
     return block.repeat(-(-length // PERIOD))[:length]
+
+
+def learned(case: Case, device: torch.device) -> Learned:
+    """The tables of a variant; a backward pass asks for their gradients too."""
+
+    def table(shape: list[int]) -> Tensor:
+        length = torch.Size(shape).numel()
+        values = buffer(case.table_stream, length, torch.float32, device).view(shape)
+        return values.detach().requires_grad_(case.direction == "backward")
+
+    return {name: table(shape) for name, shape in case.tables.items()}
 
 
 def make(case: Case, nth: int, device: torch.device) -> Inputs:

@@ -10,7 +10,7 @@ use crate::oracle::Oracle;
 use crate::peers::cubek::Cubek;
 use crate::peers::{PeerError, Peers, Setup};
 use crate::results::{Row, RowError};
-use crate::subjects::Subject;
+use crate::subjects::{Subject, TABLE_STREAM};
 
 /// Decides the tensors.
 const SEED: u64 = 0;
@@ -227,6 +227,8 @@ impl Contest<'_> {
             layout: method.order.name().to_owned(),
             variant: task.subject.name.clone(),
             params: task.subject.params.clone(),
+            tables: task.subject.tables.clone(),
+            table_stream: TABLE_STREAM,
             direction: p.pass.to_string(),
             seed: SEED,
             sets: self.workload.sets(),

@@ -1,13 +1,15 @@
-//! What is measured: registered variants by name, and a few with a name of their own: compositions,
-//! which are one kernel each, compiled for their type, and masks made for one size.
+//! What is measured: registered variants by name, and a few that are made here: compositions, which
+//! are one kernel each, compiled for their type, masks made for one size, and what has a table that
+//! peers are to have too.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use tilewright::language::{
-    AnyVariant, Example, ExampleSizes, ParamInfo, UnknownVariant, Variant as _, find,
+    AnyVariant, Example, ExampleSizes, ParamInfo, Table, UnknownVariant, Variant as _, find,
 };
-use tilewright::variants::{alibi, causal, neighbourhood_2d, softcap};
+use tilewright::variants::{alibi, causal, neighbourhood_2d, relative_bias, softcap};
+use tilewright_autotune::values::value;
 
 /// Name and variant.
 type Named = (&'static str, fn() -> AnyVariant);
@@ -20,6 +22,9 @@ const NAMED: &[Named] = &[
     ("neighbourhood_56x56", || neighbourhood_2d(56, 56, 5).into()),
 ];
 
+/// Decides the elements of tables, as the streams of `autotune`'s values decide those of tensors.
+pub const TABLE_STREAM: u32 = 1 << 31;
+
 /// A variant, and the values of its parameters as a peer is told them.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -27,6 +32,8 @@ pub struct Subject {
     pub name: String,
     /// By name; none of a composition's.
     pub params: BTreeMap<String, f64>,
+    /// Shapes of learned tables by name, whose elements are those of [`TABLE_STREAM`].
+    pub tables: BTreeMap<String, Vec<usize>>,
     /// It.
     pub variant: AnyVariant,
 }
@@ -43,8 +50,12 @@ impl Subject {
             return Ok(Subject {
                 name: name.to_owned(),
                 params: BTreeMap::new(),
+                tables: BTreeMap::new(),
                 variant: build(),
             });
+        }
+        if name == "relative_bias" {
+            return Self::with_relative_bias(sizes);
         }
         if name.contains('+') {
             let known: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
@@ -52,14 +63,27 @@ impl Subject {
         }
         let registered = find(name).map_err(|error: UnknownVariant| anyhow::anyhow!(error))?;
         let values = registered.examples.first().copied().unwrap_or_default();
-        // Peers know no variant with tables, and say so themselves.
+        // Peers know no other variant with tables, and say so themselves.
         let params = registered.params.iter().zip(values);
         let number =
             |(param, value): (&ParamInfo, &Example)| Some((param.name.to_owned(), value.number()?));
         let params = params.filter_map(number).collect();
         let variant = registered.example_variants(sizes).next();
         let variant = variant.with_context(|| format!("`{name}` has no example"))?;
-        Ok(Subject { name: registered.name.to_owned(), params, variant })
+        let (name, tables) = (registered.name.to_owned(), BTreeMap::new());
+        Ok(Subject { name, params, tables, variant })
+    }
+
+    fn with_relative_bias(sizes: &ExampleSizes) -> Result<Subject> {
+        let shape = vec![sizes.heads, sizes.queries + sizes.keys - 1];
+        let len = shape.iter().product();
+        let values = (0..len).map(|place| value(TABLE_STREAM, place)).collect();
+        Ok(Subject {
+            name: "relative_bias".to_owned(),
+            params: BTreeMap::new(),
+            variant: relative_bias(Table::new(&shape, values)?).into(),
+            tables: BTreeMap::from([("bias".to_owned(), shape)]),
+        })
     }
 }
 
@@ -75,6 +99,9 @@ mod tests {
         assert_eq!(softcap.params, BTreeMap::from([("cap".to_owned(), 30.0)]));
         let both = Subject::named("softcap+causal", &sizes).unwrap();
         assert!(both.variant.stages().score && both.variant.stages().mask);
+        let biased = Subject::named("relative_bias", &sizes).unwrap();
+        assert_eq!(biased.tables, BTreeMap::from([("bias".to_owned(), vec![3, 8])]));
+        assert_eq!(biased.variant.tables()[0].shape, [3, 8]);
         for (wrong, said) in [("softcap+softcap", "softcap+causal"), ("softcup", "softcap")] {
             assert!(Subject::named(wrong, &sizes).unwrap_err().to_string().contains(said));
         }

@@ -251,12 +251,18 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
     }
     let fingerprint = Fingerprint::of(&client);
     let mut table = match args.output.exists() {
-        true if args.add => to_be_added_to(&args.output, &fingerprint, args.method.effort)?,
-        true if args.part && !args.fresh => {
-            let left = to_be_added_to(&args.output, &fingerprint, args.method.effort).ok();
-            let left = left.filter(|_| is_of_this_command(&args.output));
-            left.unwrap_or_else(|| new_table(fingerprint, args.method.effort))
+        true if args.add => {
+            let old = Table::load(&args.output)?;
+            to_be_added_to(old, &args.output, &fingerprint, args.method.effort)?
         }
+        // What the same command wrote before it was cut off.
+        true if args.part && !args.fresh => Table::load(&args.output)
+            .ok()
+            .filter(|old| old.command == command_line())
+            .and_then(|old| {
+                to_be_added_to(old, &args.output, &fingerprint, args.method.effort).ok()
+            })
+            .unwrap_or_else(|| new_table(fingerprint, args.method.effort)),
         _ => new_table(fingerprint, args.method.effort),
     };
     tasks.retain(|task| table.get(&task.problem).is_none());
@@ -282,11 +288,6 @@ fn measure(args: &RunArgs, client: &Client, tasks: &[Task], table: &mut Table) -
     Ok(outcome)
 }
 
-/// Whether the same command wrote a table, and was cut off before all its parts were one.
-fn is_of_this_command(path: &Path) -> bool {
-    Table::load(path).is_ok_and(|table| table.command == command_line())
-}
-
 fn new_table(device: Fingerprint, effort: Effort) -> Table {
     let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     Table::new(device, date, effort, command_line())
@@ -299,8 +300,8 @@ pub fn command_line() -> String {
     format!("autotune {}", arguments.trim_start_matches("autotune "))
 }
 
-fn to_be_added_to(path: &Path, device: &Fingerprint, effort: Effort) -> Result<Table> {
-    let old = Table::load(path)?;
+/// A table that goes on from the one at `path`.
+fn to_be_added_to(old: Table, path: &Path, device: &Fingerprint, effort: Effort) -> Result<Table> {
     if old.device != *device {
         bail!(
             "{} was measured on {} with driver {} and NVRTC {}, and this is {} with {} and {}: run \

@@ -80,6 +80,10 @@ pub struct Setup {
     pub variant: String,
     /// Its parameters.
     pub params: BTreeMap<String, f64>,
+    /// Shapes of its learned tables.
+    pub tables: BTreeMap<String, Vec<usize>>,
+    /// Decides the elements of the tables.
+    pub table_stream: u32,
     /// `forward` or `backward`.
     pub direction: String,
     /// Decides the tensors.

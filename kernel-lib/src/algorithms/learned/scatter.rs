@@ -118,25 +118,36 @@ impl Walk {
         let mut base = self.first;
         if comptime!(lanes == 1) {
             while base < self.end {
-                let (index, value) = self.cell::<V>(cells, base, params, config);
-                into[start + index as usize] += value;
+                let mut value = cells[self.place(base, 0usize)];
+                for chunk in 1..self.part.chunks {
+                    value += cells[self.place(base, chunk)];
+                }
+                into[start + self.index::<V>(base, params, config) as usize] += value;
                 base += 1;
             }
         } else {
             while base < self.end {
                 let mut indices = Array::<u32>::new(TOGETHER);
                 let mut values = Array::<f32>::new(TOGETHER);
+                // All are asked for before any is waited for.
                 #[unroll]
                 for nth in 0..TOGETHER {
-                    let cell = base + nth * lanes + self.lane;
-                    let (index, value) =
-                        self.cell::<V>(cells, min(cell, self.end - 1), params, config);
-                    indices[nth] = index;
-                    values[nth] = select(cell < self.end, value, 0.0f32);
+                    let cell = min(base + nth * lanes + self.lane, self.end - 1);
+                    values[nth] = cells[self.place(cell, 0usize)];
+                    indices[nth] = self.index::<V>(cell, params, config);
+                }
+                for chunk in 1..self.part.chunks {
+                    #[unroll]
+                    for nth in 0..TOGETHER {
+                        let cell = min(base + nth * lanes + self.lane, self.end - 1);
+                        values[nth] += cells[self.place(cell, chunk)];
+                    }
                 }
                 #[unroll]
                 for nth in 0..TOGETHER {
-                    self.add_lanes(into, start, indices[nth], values[nth], lanes);
+                    let exists = base + nth * lanes + self.lane < self.end;
+                    let value = select(exists, values[nth], 0.0f32);
+                    self.add_lanes(into, start, indices[nth], value, lanes);
                     // What a lane wrote another may read now.
                     sync_plane();
                 }
@@ -176,29 +187,21 @@ impl Walk {
         }
     }
 
-    /// Which element of the sub-table a cell names, and what it adds.
-    fn cell<V: DeviceVariant>(
+    /// Which element of the sub-table a cell names.
+    fn index<V: DeviceVariant>(
         &self,
-        cells: &[f32],
         cell: usize,
         params: &V::Params,
         #[comptime] config: ScatterConfig,
-    ) -> (u32, f32) {
+    ) -> u32 {
         let query = self.part.first_row + cell / self.part.keys;
         let at = self.part.position(self.shape, self.own, query, cell % self.part.keys);
         let place = V::learned_index(at, params, config.site);
-        (self.table.index(place, config.one_run), self.value(cells, cell))
+        self.table.index(place, config.one_run)
     }
 
-    /// A cell, summed over the chunks.
-    fn value(&self, cells: &[f32], cell: usize) -> f32 {
-        let matrix = self.part.rows * self.part.keys;
-        let first = self.own * self.part.chunks * matrix + cell;
-        // The first apart, so that nothing waits for it.
-        let mut sum = cells[first];
-        for chunk in 1..self.part.chunks {
-            sum += cells[first + chunk * matrix];
-        }
-        sum
+    /// Where a chunk's sum of a cell is.
+    fn place(&self, cell: usize, chunk: usize) -> usize {
+        (self.own * self.part.chunks + chunk) * self.part.rows * self.part.keys + cell
     }
 }

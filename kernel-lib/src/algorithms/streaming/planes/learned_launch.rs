@@ -14,8 +14,9 @@ use crate::algorithms::learned::work::{Limits, PartSizes, Route};
 use crate::language::{DeviceVariant, LearnedSite, Variant};
 use crate::plan::{Algorithm, Lowering};
 
-/// Planes of a cube, the first that fits: the more there are, the fewer times keys are read.
-const PLANES: [usize; 4] = [8, 4, 2, 1];
+/// Planes of a cube, the first that fits. More would read keys fewer times, but with 162 registers a
+/// unit leave room for one cube of eight where three of four planes fit.
+const PLANES: [usize; 3] = [4, 2, 1];
 
 /// The tiles of scores that cubes own, and what a mask leaves of them.
 pub(in crate::algorithms) struct Tiles {

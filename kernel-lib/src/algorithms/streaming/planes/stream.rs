@@ -273,12 +273,9 @@ pub fn bring_keys<F: Float, W: Size>(
     stage: usize,
     #[comptime] config: StreamConfig,
 ) {
-    let (k_chip, v_chip) = flow.stage(stage);
-    let existing = shape.keys - first;
-    let from = row_address::<F, W>(k, layouts.k, group, group.kv_head, first, config);
-    k_chip.bring_some(from, layouts.k, existing, comptime!(config.transfer(config.head_dim)));
-    let from = row_address::<F, W>(v, layouts.v, group, group.kv_head, first, config);
-    v_chip.bring_some(from, layouts.v, existing, comptime!(config.transfer(config.value_dim)));
+    let (k_layout, v_layout) = (layouts.k, layouts.v);
+    let (head, rows) = (group.kv_head, shape.keys);
+    bring::<F, W>(k, v, k_layout, v_layout, group, head, rows, first, flow, stage, config);
 }
 
 /// Starts to bring a block of queries and output gradients on chip.
@@ -296,10 +293,32 @@ pub fn bring_queries<F: Float, W: Size>(
     stage: usize,
     #[comptime] config: StreamConfig,
 ) {
-    let (q_chip, d_chip) = flow.stage(stage);
-    let existing = shape.queries - first;
-    let from = row_address::<F, W>(q, q_layout, group, group.head, first, config);
-    q_chip.bring_some(from, q_layout, existing, comptime!(config.transfer(config.head_dim)));
-    let from = row_address::<F, W>(d_out, d_out_layout, group, group.head, first, config);
-    d_chip.bring_some(from, d_out_layout, existing, comptime!(config.transfer(config.value_dim)));
+    let (head, rows) = (group.head, shape.queries);
+    bring::<F, W>(q, d_out, q_layout, d_out_layout, group, head, rows, first, flow, stage, config);
+}
+
+/// Starts to bring a block of two matrices on chip, from their row `first` on, of `rows`: one as wide
+/// as keys, one as wide as values.
+#[allow(clippy::too_many_arguments)]
+#[cube]
+fn bring<F: Float, W: Size>(
+    keys: &[Vector<F, W>],
+    values: &[Vector<F, W>],
+    key_layout: Layout,
+    value_layout: Layout,
+    group: Group,
+    head: usize,
+    rows: usize,
+    first: usize,
+    flow: Flow,
+    stage: usize,
+    #[comptime] config: StreamConfig,
+) {
+    let (key_chip, value_chip) = flow.stage(stage);
+    let existing = rows - first;
+    let from = row_address::<F, W>(keys, key_layout, group, head, first, config);
+    key_chip.bring_some(from, key_layout, existing, comptime!(config.transfer(config.head_dim)));
+    let from = row_address::<F, W>(values, value_layout, group, head, first, config);
+    let transfer = comptime!(config.transfer(config.value_dim));
+    value_chip.bring_some(from, value_layout, existing, transfer);
 }
