@@ -111,7 +111,15 @@ impl Preset {
                 // so far, side by side.
                 let residual = [16, 24].map(|dim| Heads { head_dim: dim, ..Heads::new(16, 8) });
                 let seq = equal(&[42]);
-                vec![base.clone(), Grid { heads: residual.to_vec(), seq, ..base }]
+                let mut grids =
+                    vec![base.clone(), Grid { heads: residual.to_vec(), seq, ..base.clone() }];
+                if !cpu {
+                    // A data set of 862 channels, 24 windows at a time.
+                    let amounts = vec![Amount::Batch(862 * 24)];
+                    let (heads, seq) = (vec![Heads::new(16, 8)], equal(&[42]));
+                    grids.push(Grid { amounts, heads, seq, ..base });
+                }
+                grids
             }
             Preset::Vit => {
                 let grid = |batch, heads, tokens| Grid {

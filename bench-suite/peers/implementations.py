@@ -146,7 +146,22 @@ def flex(case: Case, device: torch.device, learned: Learned) -> Attention:
     if mask_mod is not None:
         mask = create_block_mask(mask_mod, None, None, case.seq_q, case.seq_k, device=str(device))
     compiled = torch.compile(flex_attention, fullgraph=True, dynamic=False)
-    return lambda q, k, v: compiled(q, k, v, score_mod=score_mod, block_mask=mask)
+    # Its own choice of stages first; what a learned table brings along may leave room for fewer.
+    stages: list[dict[str, int]] = [{}, {"num_stages": 2}, {"num_stages": 1}]
+
+    def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        while True:
+            options = stages[0] or None
+            try:
+                return compiled(
+                    q, k, v, score_mod=score_mod, block_mask=mask, kernel_options=options
+                )
+            except RuntimeError as error:
+                if len(stages) == 1 or "out of resource" not in str(error):
+                    raise
+                stages.pop(0)
+
+    return attention
 
 
 def triton(case: Case, device: torch.device, learned: Learned) -> Attention:

@@ -19,25 +19,33 @@ const D_KEY_REGISTERS: usize = 40;
 const D_Q_REGISTERS: usize = 96;
 /// Bytes of a row that the heads of a cube have side by side: two sectors' worth of a line.
 const ROW_BYTES: usize = 128;
-/// The longest sequences that `resident` has for itself.
+/// Heads of at most half as many bytes are four to a cube, one for each plane.
+const SMALL_HEAD_BYTES: usize = ROW_BYTES / 2;
+/// The longest sequences that `resident` has for itself whatever their heads.
 const SHORT: usize = 128;
+/// Up to this head dimension it is the faster one for longer sequences too.
+const NARROW: usize = 24;
+/// In the backward pass.
+const NARROW_BACKWARD: usize = 8;
 /// From so many groups on, a device is full whatever the size of a cube.
 const MANY_GROUPS: usize = 100_000;
+/// Groups of a multiprocessor from which on its planes have a head each.
+const CROWD: usize = 8;
+/// Sixteens of queries that are worth sharing out among the planes of a cube of `streaming`.
+const SHARED_ROWS: usize = 4;
+/// Tiles of queries by head dimension from which on `f32` is faster in blocks of keys.
+const MANY_TILES: usize = 20;
 
 /// A plan that works well without measuring, if tensor cores can run the problem.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    let longer = problem.head_dim.max(problem.value_dim);
-    if problem.seq_q.max(problem.seq_k) > SHORT || problem.heads != problem.kv_heads {
+    if streams(problem, device) {
         return stream::rule(problem, device);
     }
-    let units = longer.div_ceil(COLS);
-    // Longer rows are read in fewer, longer pieces; smaller cubes leave more of them to a
-    // multiprocessor, whose loads then overlap with others' work.
-    let wide = problem.dtype == DType::F32
-        || problem.pass == Pass::Forward && problem.groups() >= MANY_GROUPS;
-    let row_bytes = if wide { 2 * ROW_BYTES } else { ROW_BYTES };
-    let most = (row_bytes / (units * COLS * problem.dtype.bytes())).max(1);
-    let mut heads = largest_divisor(problem.heads, most);
+    let mut heads = largest_divisor(problem.heads, most_heads(problem));
+    // Rather a cube for each multiprocessor than long rows.
+    while heads > 1 && problem.groups() / heads < device.multiprocessors {
+        heads = largest_divisor(problem.heads, heads - 1);
+    }
     loop {
         let plan = plan(heads, planes(problem, heads), problem.dtype);
         match plan.check(problem, device) {
@@ -47,6 +55,52 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
             }
             Err(_) => return stream::rule(problem, device),
         }
+    }
+}
+
+/// Whether blocks of keys are the faster way, of what both can run.
+fn streams(problem: &Problem, device: &Device) -> bool {
+    let Problem { pass, dtype, seq_q, seq_k, .. } = *problem;
+    let longer = problem.head_dim.max(problem.value_dim);
+    let single = dtype == DType::F32;
+    let plain = !problem.class.changes_score() && !problem.class.masks();
+    let crowd = problem.groups() / device.multiprocessors;
+    if problem.heads != problem.kv_heads {
+        return true;
+    }
+    if seq_q.max(seq_k) > SHORT {
+        let narrow = if pass == Pass::Forward { NARROW } else { NARROW_BACKWARD };
+        return single || !plain || longer > narrow || crowd < CROWD;
+    }
+    // With few heads, four planes to each leave less of a multiprocessor idle than one does. The list
+    // of blocks that a mask asks for would cost more.
+    let rows = seq_q.div_ceil(ROWS);
+    let few = match pass {
+        Pass::Forward => crowd < 2,
+        Pass::Backward => single && crowd < 1,
+    };
+    if plain && few && rows >= SHARED_ROWS {
+        return true;
+    }
+    let tiles = rows * longer.div_ceil(COLS);
+    single && pass == Pass::Forward && rows > SHARED_ROWS && tiles > MANY_TILES
+}
+
+/// How many heads a cube has where there are enough for all multiprocessors: longer rows are read in
+/// fewer, longer pieces, smaller cubes leave more of them to a multiprocessor, whose loads then
+/// overlap with others' work.
+fn most_heads(problem: &Problem) -> usize {
+    let longer = problem.head_dim.max(problem.value_dim);
+    let bytes = longer.div_ceil(COLS) * COLS * problem.dtype.bytes();
+    let single = problem.dtype == DType::F32;
+    let wide = problem.groups() >= MANY_GROUPS && (single || problem.pass == Pass::Forward);
+    let most = (if wide { 2 * ROW_BYTES } else { ROW_BYTES } / bytes).max(1);
+    let long = problem.seq_q.max(problem.seq_k) > SHORT;
+    match problem.pass {
+        Pass::Backward if long => 1,
+        Pass::Forward if long => (SMALL_HEAD_BYTES / bytes).max(1),
+        _ if !single && bytes <= SMALL_HEAD_BYTES => most.max(4),
+        _ => most,
     }
 }
 

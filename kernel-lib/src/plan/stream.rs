@@ -15,10 +15,16 @@ const BLOCKS: [usize; 3] = [32, 64, 128];
 /// Planes of a cube.
 const PLANES: [usize; 2] = [4, 8];
 
+/// Up to this head dimension the forward pass has registers for scores of wide blocks.
+const WIDE_BLOCKS: usize = 64;
+
 /// A plan that works well without measuring, if one runs at all.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    // Twice as many bytes and registers an element.
-    let blocks: &[usize] = if problem.dtype == DType::F32 { &[32] } else { &[64, 32] };
+    let wide = problem.pass == Pass::Backward || problem.value_dim <= WIDE_BLOCKS;
+    let small = problem.seq_q.max(problem.seq_k) <= BLOCKS[0];
+    // In `f32` twice as many bytes and registers an element.
+    let blocks: &[usize] =
+        if problem.dtype == DType::F32 || small || !wide { &[32] } else { &[64, 32] };
     blocks
         .iter()
         .map(|&block| plan(4, block, problem.dtype))
