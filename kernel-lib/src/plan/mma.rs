@@ -19,6 +19,8 @@ const D_KEY_REGISTERS: usize = 40;
 const D_Q_REGISTERS: usize = 96;
 /// Bytes of a row that the heads of a cube have side by side: two sectors' worth of a line.
 const ROW_BYTES: usize = 128;
+/// Bytes that memory hands out together.
+const SECTOR_BYTES: usize = 32;
 /// Heads of at most half as many bytes are four to a cube, one for each plane.
 const SMALL_HEAD_BYTES: usize = ROW_BYTES / 2;
 /// The longest sequences that `resident` has for itself whatever their heads.
@@ -33,19 +35,21 @@ const MANY_GROUPS: usize = 100_000;
 const CROWD: usize = 8;
 /// Sixteens of queries that are worth sharing out among the planes of a cube of `streaming`.
 const SHARED_ROWS: usize = 4;
+/// Head dimensions beyond which a plane has no registers for an output in `f32`.
+const LONG_ROWS: usize = 80;
 /// Tiles of queries by head dimension from which on `f32` is faster in blocks of keys.
 const MANY_TILES: usize = 20;
 
 /// A plan that works well without measuring, if tensor cores can run the problem.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
+    if has_little_to_share(problem) {
+        return None;
+    }
     if streams(problem, device) {
         return stream::rule(problem, device);
     }
-    let mut heads = largest_divisor(problem.heads, most_heads(problem));
-    // Rather a cube for each multiprocessor than long rows.
-    while heads > 1 && problem.groups() / heads < device.multiprocessors {
-        heads = largest_divisor(problem.heads, heads - 1);
-    }
+    let mut heads =
+        shared_out(largest_divisor(problem.heads, most_heads(problem)), problem, device);
     loop {
         let plan = plan(heads, planes(problem, heads), problem.dtype);
         match plan.check(problem, device) {
@@ -56,6 +60,14 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
             Err(_) => return stream::rule(problem, device),
         }
     }
+}
+
+/// Whether plain units are faster: three of the four planes of a cube would have no query, and rows
+/// are too long for one plane.
+fn has_little_to_share(problem: &Problem) -> bool {
+    let longer = problem.head_dim.max(problem.value_dim);
+    let single = problem.dtype == DType::F32 && problem.pass == Pass::Forward;
+    single && problem.seq_q <= ROWS && longer > LONG_ROWS
 }
 
 /// Whether blocks of keys are the faster way, of what both can run.
@@ -75,11 +87,8 @@ fn streams(problem: &Problem, device: &Device) -> bool {
     // With few heads, four planes to each leave less of a multiprocessor idle than one does. The list
     // of blocks that a mask asks for would cost more.
     let rows = seq_q.div_ceil(ROWS);
-    let few = match pass {
-        Pass::Forward => crowd < 2,
-        Pass::Backward => single && crowd < 1,
-    };
-    if plain && few && rows >= SHARED_ROWS {
+    let shares = single || pass == Pass::Forward;
+    if plain && shares && crowd < 2 && rows >= SHARED_ROWS {
         return true;
     }
     let tiles = rows * longer.div_ceil(COLS);
@@ -97,21 +106,41 @@ fn most_heads(problem: &Problem) -> usize {
     let most = (if wide { 2 * ROW_BYTES } else { ROW_BYTES } / bytes).max(1);
     let long = problem.seq_q.max(problem.seq_k) > SHORT;
     match problem.pass {
-        Pass::Backward if long => 1,
+        Pass::Backward if long => (SECTOR_BYTES / bytes).max(1),
         Pass::Forward if long => (SMALL_HEAD_BYTES / bytes).max(1),
         _ if !single && bytes <= SMALL_HEAD_BYTES => most.max(4),
         _ => most,
     }
 }
 
-/// Planes for the heads of a cube: few where registers leave room for few, but a head to each
-/// where heads are long.
+/// Fewer heads where cubes of so many would leave multiprocessors idle: at the end, or throughout.
+fn shared_out(most: usize, problem: &Problem, device: &Device) -> usize {
+    let groups = problem.groups();
+    let smaller = |heads| largest_divisor(problem.heads, heads - 1);
+    let mut heads = most;
+    if groups < CROWD * device.multiprocessors {
+        while heads > 1 && groups / heads < device.multiprocessors {
+            heads = smaller(heads);
+        }
+        return heads;
+    }
+    // Heads of the multiprocessor that has the most.
+    let longest = |heads: usize| (groups / heads).div_ceil(device.multiprocessors) * heads;
+    while heads > 1 && longest(heads) > longest(1) + longest(1) / 20 {
+        heads = smaller(heads);
+    }
+    heads
+}
+
+/// Planes for the heads of a cube: few where registers leave room for few or a head is soon done, but
+/// a head to each where heads are long.
 fn planes(problem: &Problem, heads: usize) -> usize {
     let cells = problem.seq_q.div_ceil(ROWS) * problem.head_dim.div_ceil(COLS);
-    match problem.pass {
-        Pass::Backward if cells < 4 && problem.dtype != DType::F32 => 2.min(heads),
-        _ => 4.min(heads),
-    }
+    let few = match problem.pass {
+        Pass::Backward if problem.dtype != DType::F32 => 4,
+        _ => 3,
+    };
+    if cells < few { 2.min(heads) } else { 4.min(heads) }
 }
 
 fn plan(heads: usize, planes: usize, dtype: DType) -> Plan {

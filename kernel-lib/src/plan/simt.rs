@@ -8,6 +8,8 @@ use crate::{DType, Pass, PlanRefusal, Problem};
 
 /// Beyond this many keys the scores of a row no longer fit into the registers of a GPU's unit.
 const RESIDENT_KEYS_GPU: usize = 64;
+/// Up to so many, they are no burden there in `f32` either.
+const FEW_KEYS: usize = 16;
 /// Beyond this many, scores of sixteen rows no longer fit a CPU's first-level cache.
 const RESIDENT_KEYS_CPU: usize = 256;
 /// Tiles wider than this stay in local memory: unrolling them would spill anyway.
@@ -16,9 +18,12 @@ const UNROLLED_DIM: usize = 64;
 /// A plan that works well without measuring.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Plan {
     let shorter = resident_keys(device);
-    // Measured on an H200: in f32 a whole row of scores costs the forward pass more registers
+    // Measured on an H200: in f32 a whole row of many scores costs the forward pass more registers
     // than it saves work, and online softmax is 2.5 times faster.
-    let scarce = !device.is_cpu() && problem.pass == Pass::Forward && problem.dtype == DType::F32;
+    let scarce = !device.is_cpu()
+        && problem.pass == Pass::Forward
+        && problem.dtype == DType::F32
+        && problem.seq_k > FEW_KEYS;
     let short = problem.seq_k <= shorter && problem.seq_q <= 4 * shorter;
     let algorithm = if short && !scarce { Algorithm::Resident } else { Algorithm::Streaming };
     if device.is_cpu() {

@@ -15,20 +15,29 @@ const BLOCKS: [usize; 3] = [32, 64, 128];
 /// Planes of a cube.
 const PLANES: [usize; 2] = [4, 8];
 
-/// Up to this head dimension the forward pass has registers for scores of wide blocks.
-const WIDE_BLOCKS: usize = 64;
-
 /// A plan that works well without measuring, if one runs at all.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    let wide = problem.pass == Pass::Backward || problem.value_dim <= WIDE_BLOCKS;
-    let small = problem.seq_q.max(problem.seq_k) <= BLOCKS[0];
-    // In `f32` twice as many bytes and registers an element.
-    let blocks: &[usize] =
-        if problem.dtype == DType::F32 || small || !wide { &[32] } else { &[64, 32] };
+    let blocks: &[usize] = if has_wide_blocks(problem) { &[64, 32] } else { &[32] };
     blocks
         .iter()
         .map(|&block| plan(4, block, problem.dtype))
         .find(|plan| plan.check(problem, device).is_ok())
+}
+
+/// Whether blocks of 64 are the faster ones: registers and shared memory leave room for more of the
+/// others, and few keys fill half of one. `f32` takes twice as much of both.
+fn has_wide_blocks(problem: &Problem) -> bool {
+    let Problem { head_dim, value_dim, seq_q, seq_k, .. } = *problem;
+    let longer = head_dim.max(value_dim);
+    if seq_q.max(seq_k) <= BLOCKS[0] {
+        return false;
+    }
+    match (problem.pass, problem.dtype) {
+        (Pass::Forward, DType::F32) => longer <= 16,
+        (Pass::Backward, DType::F32) => longer <= 24,
+        (Pass::Forward, _) => longer < 48 || seq_k > 512,
+        (Pass::Backward, _) => true,
+    }
 }
 
 fn plan(planes: usize, block: usize, dtype: DType) -> Plan {

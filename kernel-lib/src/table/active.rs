@@ -21,8 +21,13 @@ use crate::{Plan, Problem};
 pub const TABLE_VARIABLE: &str = "TILEWRIGHT_TABLE";
 
 /// Name and text of the tables built in.
-const EMBEDDED: &[(&str, &str)] =
-    &[("autotune/tables/cpu.json", include_str!("../../../autotune/tables/cpu.json"))];
+const EMBEDDED: &[(&str, &str)] = &[
+    ("autotune/tables/cpu.json", include_str!("../../../autotune/tables/cpu.json")),
+    (
+        "autotune/tables/nvidia-h100-80gb-hbm3.json",
+        include_str!("../../../autotune/tables/nvidia-h100-80gb-hbm3.json"),
+    ),
+];
 
 /// A table, and whether the user was told that it is not what it seems.
 struct Own {

@@ -24,6 +24,8 @@ const NEIGHBOURS: usize = 6;
 const CONTENDERS: usize = RUNNERS_UP + 1;
 /// Within this distance, who is nearer hardly matters.
 const BLUR: f64 = 0.1;
+/// Groups that fill a large device: about eight for each multiprocessor.
+const FULL: f64 = 1024.0;
 /// How much slower than the best a plan is taken to be where nothing is known of it.
 const UNKNOWN_SLOWDOWN: f64 = 1.25;
 
@@ -97,13 +99,14 @@ impl<'a> Neighbour<'a> {
         named.map_or(self.unnamed, |(_, slowdown)| *slowdown)
     }
 
-    fn slowdown_of_rule(&self, rule: &Plan) -> f64 {
+    /// That of what the rule says there: it may have changed since the entry was measured.
+    fn slowdown_of_rule(&self, device: &Device) -> f64 {
         let entry = self.entry;
         let best = entry.contenders().map(|c| c.nanoseconds).fold(f64::INFINITY, f64::min);
-        match entry.rule_nanoseconds {
-            Some(time) => (time / best).ln().max(0.0),
-            None => self.slowdown(rule),
-        }
+        let rule = Plan::rule(&entry.problem, device);
+        let named = entry.contenders().find(|contender| contender.plan == rule);
+        let time = named.map(|contender| contender.nanoseconds).or(entry.rule_nanoseconds);
+        time.map_or(self.unnamed, |time| (time / best).ln().max(0.0))
     }
 }
 
@@ -127,7 +130,7 @@ pub(super) fn estimate(
         known().map(|n| n.weight() * slowdown(n)).sum::<f64>() / total
     };
     let rule = Plan::rule(problem, device);
-    let mut best = (rule, expected(&|neighbour| neighbour.slowdown_of_rule(&rule)));
+    let mut best = (rule, expected(&|neighbour| neighbour.slowdown_of_rule(device)));
     // Of equals the first stays, so that the answer is one.
     for (plan, _) in known().flat_map(|neighbour| neighbour.plans.iter().flatten()) {
         let slowdown = expected(&|neighbour| neighbour.slowdown(plan));
@@ -171,7 +174,8 @@ pub fn nearest<'a>(
 /// the other.
 ///
 /// Sequence lengths and head dimensions decide what fits on chip and count in full; the number of
-/// groups and of heads that share a key head decide how well a device is filled and count less.
+/// groups and of heads that share a key head decide how well a device is filled and count less, but
+/// where groups do not fill one.
 pub fn distance(a: &Problem, b: &Problem) -> Option<f64> {
     let same = a.pass == b.pass
         && a.dtype == b.dtype
@@ -185,7 +189,13 @@ pub fn distance(a: &Problem, b: &Problem) -> Option<f64> {
     Some(
         octaves(a.seq_q, b.seq_q).max(octaves(a.seq_k, b.seq_k))
             + octaves(a.head_dim, b.head_dim).max(octaves(a.value_dim, b.value_dim))
-            + 0.125 * octaves(a.groups(), b.groups())
+            + (crowding(a.groups()) - crowding(b.groups())).abs()
             + 0.5 * octaves(sharing(a), sharing(b)),
     )
+}
+
+/// How many groups there are, in octaves as they count.
+fn crowding(groups: usize) -> f64 {
+    let octaves = (groups.max(1) as f64 / FULL).log2();
+    if octaves > 0.0 { octaves / 8.0 } else { octaves / 2.0 }
 }

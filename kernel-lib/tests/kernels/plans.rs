@@ -76,13 +76,15 @@ fn the_rule_is_what_was_measured_to_be_fastest() {
         (Backward, Bf16, 14, 8, 37, 16, "resident/mma heads1 planes1 vec8"),
         (Forward, Bf16, 1943, 8, 153, 20, "resident/mma heads1 planes1 vec8"),
         (Backward, Bf16, 1943, 8, 153, 20, "streaming/mma planes4 block64 vec8"),
-        (Backward, Bf16, 1469, 4, 241, 8, "resident/mma heads1 planes1 vec8"),
+        (Forward, Bf16, 684, 16, 180, 8, "resident/mma heads4 planes4 vec8"),
         (Forward, Bf16, 281, 4, 12, 128, "streaming/mma planes4 block32 vec8"),
         (Forward, Bf16, 9, 8, 391, 68, "streaming/mma planes4 block32 vec8"),
         (Forward, F32, 3, 8, 60, 52, "streaming/mma planes4 block32 vec4"),
-        (Backward, F32, 8, 4, 72, 20, "streaming/mma planes4 block32 vec4"),
+        (Forward, F32, 4134, 4, 13, 100, "resident/simt rows1 cols13 team13x9 block13 vec4"),
+        (Backward, F32, 10, 16, 100, 8, "streaming/mma planes4 block64 vec4"),
         (Forward, F32, 313, 16, 122, 32, "streaming/mma planes4 block32 vec4"),
         (Backward, F32, 896, 16, 64, 8, "resident/mma heads4 planes4 vec4"),
+        (Forward, F32, 68_655, 4, 12, 8, "resident/mma heads4 planes2 vec4"),
     ] {
         let sizes = Problem { batch, heads, kv_heads: heads, ..problem(pass, seq, dim) };
         let plan = Plan::rule(&Problem { dtype, ..sizes }, &device);
