@@ -73,6 +73,7 @@ impl Data {
 
     /// The shuffled training batches; a last batch that is not full is left out, as published.
     pub fn train_loader(&self, config: &Config) -> Result<Loader> {
+        config.model.check_batch(config.train.batch_size, self.channels())?;
         let windows = self.forecast.train.clone();
         if windows.len() < config.train.batch_size {
             bail!(

@@ -72,6 +72,8 @@ impl Forecaster {
         if task != Task::Forecast {
             bail!("model.task = {task}: the model was not trained to forecast");
         }
+        // A forecast reads one window at a time.
+        config.model.check_batch(1, checkpoint.facts.inputs.len())?;
         Ok(Self {
             model: checkpoint.model(config, device)?,
             facts: checkpoint.facts.clone(),

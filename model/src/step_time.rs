@@ -46,6 +46,7 @@ const WINDOW: usize = 10;
 
 /// Trains on made data of the preset's shapes.
 pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> Result<StepTime> {
+    config.model.check_batch(config.train.batch_size, channels)?;
     let began = Instant::now();
     let runtime = runtime::open(config)?;
     let device = runtime.device.clone().autodiff();

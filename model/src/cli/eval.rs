@@ -41,6 +41,7 @@ pub(super) fn run(args: &EvalArgs) -> Result<()> {
     if data.forecast.inputs != checkpoint.facts.inputs {
         bail!("{}: the data's channels are not the model's", folder.path().display());
     }
+    config.model.check_batch(config.train.batch_size, data.channels())?;
     let runtime = runtime::open(&config)?;
     let model = checkpoint.model(&config, &runtime.device)?;
     let windows = &data.forecast.test;

@@ -12,6 +12,8 @@ mod step_time;
 mod sweep;
 mod train;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -74,6 +76,13 @@ pub enum Command {
     Show(ShowArgs),
     /// Measure the time of training steps on made data; prints JSON
     StepTime(StepTimeArgs),
+}
+
+/// Tells a person why a command failed: in one line, causes and all, also where `RUST_BACKTRACE` asks
+/// for backtraces, which are of panics.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// Runs a command.

@@ -13,6 +13,7 @@ pub mod presets;
 mod pretrain;
 mod prune;
 mod runtime;
+pub mod size;
 mod train;
 mod variant;
 
