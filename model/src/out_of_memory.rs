@@ -40,12 +40,16 @@ fn keep_panics_about_memory_quiet() {
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |panic| {
-            let advised = ADVISING.load(Ordering::Relaxed) > 0;
-            if !(advised && text(panic.payload()).lines().any(tells_of_memory)) {
+            if !is_advised(panic.payload()) {
                 before(panic);
             }
         }));
     });
+}
+
+/// Whether an error will say what `panic` does.
+fn is_advised(panic: &(dyn Any + Send)) -> bool {
+    ADVISING.load(Ordering::Relaxed) > 0 && text(panic).lines().any(tells_of_memory)
 }
 
 fn tells_of_memory(line: &str) -> bool {
@@ -99,6 +103,10 @@ mod tests {
         config.model.attention = AttentionKind::Vanilla;
         let error = advise(&config, || -> Result<()> { panic!("CUDA_ERROR_OUT_OF_MEMORY") });
         assert!(error.expect_err("an error").to_string().contains("model.attention=tuned"));
+        let quiet = advise(&config, || {
+            Ok((is_advised(&"out of memory"), is_advised(&"out of range".to_string())))
+        });
+        assert_eq!(quiet.expect("no error"), (true, false), "only these are not printed");
         let other = catch_unwind(|| advise(&config, || -> Result<()> { panic!("something else") }));
         assert!(other.is_err());
         let other = advise(&config, || -> Result<()> { Err(anyhow!("no such file")) });
