@@ -8,8 +8,8 @@ use serde::Serialize;
 use toml::{Table as Toml, Value};
 
 use crate::config::Config;
-use crate::evaluate::Errors;
 use crate::plot::{Curve, Lines, Scale};
+use crate::score::{self, Score};
 use crate::table::Table;
 use crate::train::report::{self, EpochRow, Metrics};
 use crate::train::run_folder::RunFolder;
@@ -67,19 +67,29 @@ impl Comparison {
             let cells = cells.map(|cell| cell.unwrap_or_else(missing));
             table.row(std::iter::once(name.to_string()).chain(cells));
         };
-        let published =
-            |pick: fn(Errors) -> f64| move |run: &Metrics| Some(number(pick(run.test_drop_last?)));
-        line("test MSE", &|run| Some(number(run.test.mse)));
-        line("test MAE", &|run| Some(number(run.test.mae)));
-        line("published* MSE", &published(|errors| errors.mse));
-        line("published* MAE", &published(|errors| errors.mae));
-        line("validation MSE", &|run| Some(number(run.val.mse)));
+        for name in self.measured(|run| Some(run.test)) {
+            line(&format!("test {name}"), &|run| run.test.get(name).map(number));
+        }
+        for name in self.measured(|run| run.test_drop_last) {
+            let cell = |run: &Metrics| run.test_drop_last?.get(name).map(number);
+            line(&format!("published* {name}"), &cell);
+        }
+        for name in self.measured(|run| Some(run.val)).into_iter().filter(|name| is_loss(name)) {
+            line(&format!("validation {name}"), &|run| run.val.get(name).map(number));
+        }
         line("epochs (best)", &|run| Some(format!("{} ({})", run.epochs, run.best_epoch)));
         line("seconds per epoch", &|run| Some(format!("{:.2}", run.epoch_seconds)));
         line("  waiting for data", &|run| Some(format!("{:.2}", run.data_seconds)));
         line("parameters", &|run| Some(run.parameters.to_string()));
         line("device", &|run| Some(run.device.clone()));
         table
+    }
+
+    /// The names of what was measured, over all runs.
+    fn measured(&self, pick: fn(&Metrics) -> Option<Score>) -> Vec<&'static str> {
+        let scores: Vec<Score> =
+            self.runs.iter().filter_map(|run| run.metrics.as_ref()).filter_map(pick).collect();
+        score::names(scores.iter())
     }
 
     /// Whether a run has errors under the published protocol.
@@ -96,11 +106,16 @@ impl Comparison {
         Lines {
             title: "Validation loss by epoch".into(),
             x: ("epoch".into(), Scale::Linear),
-            y: "mean squared error of scaled values".into(),
+            y: "loss of scaled values".into(),
             curves: self.runs.iter().map(curve).collect(),
             marks: Vec::new(),
         }
     }
+}
+
+/// Whether runs are stopped early by it, as a validation error.
+fn is_loss(name: &str) -> bool {
+    matches!(name, "MSE" | "cross-entropy")
 }
 
 fn missing() -> String {

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::{Series, dates};
 
 use crate::config::{Config, OutputKind, Task};
-use crate::data::Data;
+use crate::data::{SeriesData, few};
 use crate::patchtst::PatchTst;
 use crate::plot::{self, Panel};
 use crate::train::checkpoint::{Checkpoint, DataFacts};
@@ -70,8 +70,14 @@ impl Forecaster {
     pub fn new(config: &Config, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
         let task = config.model.task;
         if task != Task::Forecast {
-            bail!("model.task = {task}: the model was not trained to forecast");
+            let other = match task.is_labelled() {
+                true => "; use patchtst predict",
+                false => "",
+            };
+            bail!("model.task = {task}: the model was not trained to forecast{other}");
         }
+        // A forecast reads one window at a time.
+        config.model.check_batch(1, checkpoint.facts.inputs.len())?;
         Ok(Self {
             model: checkpoint.model(config, device)?,
             facts: checkpoint.facts.clone(),
@@ -287,17 +293,6 @@ fn every(values: &[f64], column: usize, columns: usize) -> Vec<f64> {
     values.iter().skip(column).step_by(columns.max(1)).copied().collect()
 }
 
-/// Names, only the first of many.
-fn few(names: &[String]) -> String {
-    const SHOWN: usize = 12;
-    match names.len() {
-        count if count > SHOWN => {
-            format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN)
-        }
-        _ => names.join(", "),
-    }
-}
-
 impl Forecast {
     /// Writes `date,<columns>`.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
@@ -326,7 +321,11 @@ impl Forecast {
 
 /// The forecast of a window from the middle of the test part beside the truth, for up to three
 /// channels, in the series' units.
-pub fn of_test_window(model: &PatchTst, data: &Data, device: &Device) -> Result<plot::Forecast> {
+pub fn of_test_window(
+    model: &PatchTst,
+    data: &SeriesData,
+    device: &Device,
+) -> Result<plot::Forecast> {
     let windows = &data.forecast.test;
     let (context, channels) = (windows.context(), windows.channels());
     let window = windows.len() / 2;

@@ -11,8 +11,9 @@
 //! | [`train`] | the loop, steps recorded as CUDA graphs, Adam, schedules, early stopping, checkpoints, reports |
 //! | [`tensors`] | safetensors files, and modules to and from them |
 //! | [`weights`] | Hugging Face's and the official code's weights, and those of other runs |
-//! | [`evaluate`] | errors under both protocols, and the naive forecasts |
-//! | [`mod@forecast`], [`plot`] | forecasts past the end of a series, and pictures |
+//! | [`data`] | windows of a series, and labelled cases from `.ts` files |
+//! | [`evaluate`], [`score`] | errors under both protocols, the naive forecasts, and how well classes are told apart |
+//! | [`mod@forecast`], [`predict`], [`plot`] | forecasts past the end of a series, what is said of cases, and pictures |
 //! | [`compare`], [`mod@sweep`] | runs side by side, and many of them at once |
 //! | [`runtime`], [`out_of_memory`] | the device, how Burn's GPU backend is set up, and advice where its memory does not suffice |
 //! | [`progress`], [`dashboard`] | what a person sees of a run while it goes on |
@@ -44,9 +45,11 @@ pub mod patchtst;
 pub mod per_channel;
 pub mod plot;
 pub mod position;
+pub mod predict;
 pub mod progress;
 pub mod revin;
 pub mod runtime;
+pub mod score;
 pub mod step_time;
 pub mod sweep;
 pub mod table;

@@ -1,5 +1,11 @@
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    tilewright_patchtst::cli::run(tilewright_patchtst::cli::Cli::parse())
+use clap::Parser;
+use tilewright_patchtst::cli;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cli::report(&error),
+    }
 }

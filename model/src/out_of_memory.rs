@@ -1,7 +1,9 @@
 //! What to do when a device's memory does not suffice.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Error, Result, anyhow};
 
@@ -12,9 +14,14 @@ const SIGNS: [&str; 5] =
     ["out of memory", "out of device memory", "out-of-memory", "out_of_memory", "outofmemory"];
 
 /// Runs `work`. Where it runs out of memory, the error says in one line which keys of `config` to
-/// lower; Burn's operators panic then, as they return tensors, and such a panic becomes an error.
+/// lower; Burn's operators panic then, as they return tensors, and such a panic becomes an error,
+/// which says all that the panic's own text and backtrace would.
 pub fn advise<T>(config: &Config, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    keep_panics_about_memory_quiet();
+    ADVISING.fetch_add(1, Ordering::Relaxed);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    ADVISING.fetch_sub(1, Ordering::Relaxed);
+    match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(advised(config, &format!("{error:#}")).unwrap_or(error)),
         Err(panic) => match advised(config, text(panic.as_ref())) {
@@ -24,6 +31,32 @@ pub fn advise<T>(config: &Config, work: impl FnOnce() -> Result<T>) -> Result<T>
     }
 }
 
+/// Calls of [`advise`] in progress, on any thread: the device's own thread panics too.
+static ADVISING: AtomicUsize = AtomicUsize::new(0);
+
+/// While an error will speak of it, a panic about memory prints nothing.
+fn keep_panics_about_memory_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !is_advised(panic.payload()) {
+                before(panic);
+            }
+        }));
+    });
+}
+
+/// Whether an error will say what `panic` does.
+fn is_advised(panic: &(dyn Any + Send)) -> bool {
+    ADVISING.load(Ordering::Relaxed) > 0 && text(panic).lines().any(tells_of_memory)
+}
+
+fn tells_of_memory(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| line.contains(sign))
+}
+
 fn text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
@@ -31,11 +64,7 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 
 /// The error with its advice, if `text` tells of memory.
 fn advised(config: &Config, text: &str) -> Option<Error> {
-    let tells = |line: &&str| {
-        let line = line.to_ascii_lowercase();
-        SIGNS.iter().any(|sign| line.contains(sign))
-    };
-    let line = text.lines().find(tells)?.trim();
+    let line = text.lines().find(|line| tells_of_memory(line))?.trim();
     let (model, batch) = (&config.model, config.train.batch_size);
     let mut advice = Vec::new();
     if batch > 1 {
@@ -74,6 +103,10 @@ mod tests {
         config.model.attention = AttentionKind::Vanilla;
         let error = advise(&config, || -> Result<()> { panic!("CUDA_ERROR_OUT_OF_MEMORY") });
         assert!(error.expect_err("an error").to_string().contains("model.attention=tuned"));
+        let quiet = advise(&config, || {
+            Ok((is_advised(&"out of memory"), is_advised(&"out of range".to_string())))
+        });
+        assert_eq!(quiet.expect("no error"), (true, false), "only these are not printed");
         let other = catch_unwind(|| advise(&config, || -> Result<()> { panic!("something else") }));
         assert!(other.is_err());
         let other = advise(&config, || -> Result<()> { Err(anyhow!("no such file")) });

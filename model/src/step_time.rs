@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::config::{Config, Precision, Task};
+use crate::config::{Config, Precision};
 use crate::patchtst::PatchTst;
 use crate::runtime;
 use crate::train::adam::Adam;
@@ -46,6 +46,7 @@ const WINDOW: usize = 10;
 
 /// Trains on made data of the preset's shapes.
 pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> Result<StepTime> {
+    config.model.check_batch(config.train.batch_size, channels)?;
     let began = Instant::now();
     let runtime = runtime::open(config)?;
     let device = runtime.device.clone().autodiff();
@@ -56,19 +57,12 @@ pub fn measure(preset: &str, config: &Config, channels: usize, steps: usize) -> 
     let schedule = Schedule::new(&config.train, steps.max(1));
     // The same numbers on every device, so that losses can be compared.
     let mut rng = ChaCha8Rng::seed_from_u64(config.train.seed);
-    let mut make = |time: usize| -> Vec<f32> {
-        (0..batch * time * channels).map(|_| rng.random_range(-1.0..1.0)).collect()
+    let mut make = |numbers: usize| -> Vec<f32> {
+        (0..batch * numbers).map(|_| rng.random_range(-1.0..1.0)).collect()
     };
-    let pretrain = config.model.task == Task::Pretrain;
-    let shape = BatchShape {
-        batch,
-        context: config.model.context,
-        horizon: if pretrain { config.model.patches() } else { config.model.horizon },
-        channels,
-        channels_out: channels,
-        output: None,
-    };
-    let (x, y) = (make(shape.context), make(shape.horizon));
+    let shape = BatchShape::of(config, channels, None);
+    let x = make(shape.context * channels);
+    let y = make(shape.horizon * shape.channels_out);
     let y = compared(config, shape, y, 0);
     let mut stepper =
         Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use tilewright_patchtst::compare::flat;
-use tilewright_patchtst::evaluate::Errors;
+use tilewright_patchtst::score::{Score, spreads};
 use tilewright_patchtst::table::Table;
 use tilewright_patchtst::train::report::Metrics;
 use tilewright_patchtst::train::run_folder::RunFolder;
-use tilewright_patchtst::train::seeds::ErrorSpread;
 
 use super::published::{self, PATCHTST, Published};
 use crate::COMMIT;
@@ -155,6 +154,9 @@ fn groups(runs: &[(RunFolder, Metrics)]) -> Result<Groups<'_>> {
         let mut own = flat(&folder.config()?)?;
         own.retain(|key, _| !key.starts_with("runtime.") && key != "train.seed");
         let path = folder.path().display();
+        if metrics.test.errors().is_none() {
+            bail!("{path} is no forecast, and the paper's table has no others");
+        }
         let (first, of_first) =
             settings.entry(key.clone()).or_insert_with(|| (path.to_string(), own.clone()));
         if let Some(differing) = own.keys().find(|key| own.get(*key) != of_first.get(*key)) {
@@ -181,17 +183,18 @@ fn both(dataset: &str, horizon: usize, runs: &[&Metrics], published: &[Published
             .iter()
             .find(|one| one.dataset == dataset && one.horizon == horizon && one.model == model)
     };
-    let row = |drop_last: bool, errors: Vec<Errors>| {
-        let spread = ErrorSpread::of(&errors)?;
+    let row = |drop_last: bool, scores: Vec<Score>| {
+        let spreads = spreads(&scores)?;
+        let (mse, mae) = (spreads.get("mse")?, spreads.get("mae")?);
         Some(Row {
             dataset: dataset.to_owned(),
             horizon,
             drop_last,
-            mse_mean: spread.mse.mean,
-            mse_std: spread.mse.std,
-            mae_mean: spread.mae.mean,
-            mae_std: spread.mae.std,
-            seeds: errors.len(),
+            mse_mean: mse.mean,
+            mse_std: mse.std,
+            mae_mean: mae.mean,
+            mae_std: mae.std,
+            seeds: scores.len(),
             published_mse: cell(PATCHTST).map(|one| one.mse),
             published_mae: cell(PATCHTST).map(|one| one.mae),
             published_64_mse: cell("PatchTST/64").map(|one| one.mse),
@@ -200,9 +203,9 @@ fn both(dataset: &str, horizon: usize, runs: &[&Metrics], published: &[Published
         })
     };
     // A test part that fills no batch has no published protocol.
-    let dropped: Option<Vec<Errors>> = runs.iter().map(|run| run.test_drop_last).collect();
+    let dropped: Option<Vec<Score>> = runs.iter().map(|run| run.test_drop_last).collect();
     let complete = runs.iter().map(|run| run.test).collect();
-    dropped.and_then(|errors| row(true, errors)).into_iter().chain(row(false, complete)).collect()
+    dropped.and_then(|scores| row(true, scores)).into_iter().chain(row(false, complete)).collect()
 }
 
 fn means(rows: &[Row]) -> Vec<Mean> {

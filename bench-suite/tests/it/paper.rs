@@ -124,4 +124,13 @@ fn runs_that_cannot_be_one_row_are_named() {
     std::fs::write(&config, text.replace("layers = 3", "layers = 2")).unwrap();
     let (ok, _, err) = paper(other.path(), &[]);
     assert!(!ok && err.contains("differ in model.layers"), "{err}");
+
+    let classes = tempfile::tempdir().unwrap();
+    run(classes.path(), "c", "etth1", 96, 1, 0.37);
+    let file = classes.path().join("c/metrics.json");
+    let mut metrics: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    metrics["test"] = json!({ "accuracy": 0.9, "macro_f1": 0.8, "cross_entropy": 0.3 });
+    std::fs::write(&file, metrics.to_string()).unwrap();
+    let (ok, _, err) = paper(classes.path(), &[]);
+    assert!(!ok && err.contains("c is no forecast"), "{err}");
 }

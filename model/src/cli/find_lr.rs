@@ -60,13 +60,13 @@ pub(super) fn run(args: &FindLrArgs) -> Result<()> {
     bar.finish_and_clear();
     let found = found?;
     let folder = args.output.clone().unwrap_or_else(|| {
-        let name = format!("find-lr-{}-{}", data.series.name(), config.model.horizon);
+        let name = format!("find-lr-{}-{}", data.name(), config.purpose());
         Path::new(&config.runtime.runs).join(name)
     });
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     found.write_csv(&folder.join("find-lr.csv"))?;
-    let title = format!("Learning rates, {} on {}", data.series.name(), runtime.name);
+    let title = format!("Learning rates, {} on {}", data.name(), runtime.name);
     plot::save_both(&found.picture(title), &folder.join("find-lr.svg"))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&found)?);

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tilewright_datasets::{ReadOptions, Series};
 
-use super::settings::{open_checkpoint, open_run};
-use crate::data::Data;
+use super::settings::open_trained;
+use crate::data::SeriesData;
 use crate::forecast::Forecaster;
 use crate::{out_of_memory, plot, runtime};
 
@@ -67,15 +67,8 @@ struct Task {
 }
 
 pub(super) fn run(args: &ForecastArgs) -> Result<()> {
-    let device = args.device.as_deref();
-    let (config, checkpoint) = match (&args.run, &args.checkpoint) {
-        (Some(run), _) => {
-            let (_, config, checkpoint) = open_run(run, device, &[])?;
-            (config, checkpoint)
-        }
-        (None, Some(file)) => open_checkpoint(file, device)?,
-        (None, None) => bail!("--run or --checkpoint is needed"),
-    };
+    let (config, checkpoint) =
+        open_trained(args.run.as_deref(), args.checkpoint.as_deref(), args.device.as_deref())?;
     if args.horizon == Some(0) {
         bail!("--horizon 0: at least one step is needed");
     }
@@ -91,7 +84,7 @@ pub(super) fn run(args: &ForecastArgs) -> Result<()> {
     let one = |task: &Task| -> Result<()> {
         let series = match &task.input {
             Some(path) => Series::read(path, &ReadOptions::default())?,
-            None => Data::open(&config)?.series,
+            None => SeriesData::open(&config)?.series,
         };
         let forecast = out_of_memory::advise(&config, || forecaster.forecast(&series, steps))?;
         if !forecast.ignored.is_empty() {

@@ -5,12 +5,15 @@ mod eval;
 mod export;
 mod find_lr;
 mod forecast;
+mod predict;
 mod seeds;
 mod settings;
 mod show;
 mod step_time;
 mod sweep;
 mod train;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -20,6 +23,7 @@ pub use eval::EvalArgs;
 pub use export::{ExportArgs, ImportArgs};
 pub use find_lr::FindLrArgs;
 pub use forecast::ForecastArgs;
+pub use predict::PredictArgs;
 pub use settings::ConfigArgs;
 pub use show::ShowArgs;
 pub use step_time::StepTimeArgs;
@@ -46,6 +50,8 @@ Examples:
   patchtst compare runs/first runs/second --plot losses.png
   patchtst eval --run runs/etth1-96-20260101-120000
   patchtst forecast --run runs/mine --input new.csv --output next.csv --plot next.png
+  patchtst train --preset classification data.train=Waves_TRAIN.ts data.test=Waves_TEST.ts
+  patchtst predict --run runs/mine --input new.ts --output predictions.csv
   patchtst train --preset pretrain --device cuda   learn to fill hidden patches in, then
   patchtst train --preset finetune train.weights=runs/etth1-96-20260101-120000
   patchtst export --run runs/mine --output mine    as Hugging Face's transformers reads it
@@ -62,10 +68,12 @@ pub enum Command {
     Sweep(Box<SweepArgs>),
     /// Put runs side by side: where their settings differ, errors, seconds, loss curves
     Compare(CompareArgs),
-    /// Measure a trained run on its test part, under both protocols
+    /// Measure a trained run on its test part: errors under both protocols, or a confusion matrix
     Eval(EvalArgs),
     /// Forecast past the end of a series, in its own units
     Forecast(ForecastArgs),
+    /// Say the class of cases, with probabilities, or a number, as it was learned
+    Predict(PredictArgs),
     /// Write a run's weights as Hugging Face's transformers reads them
     Export(ExportArgs),
     /// Make a configuration of a model of Hugging Face's transformers, to train or forecast with
@@ -74,6 +82,13 @@ pub enum Command {
     Show(ShowArgs),
     /// Measure the time of training steps on made data; prints JSON
     StepTime(StepTimeArgs),
+}
+
+/// Tells a person why a command failed: in one line, causes and all, also where `RUST_BACKTRACE` asks
+/// for backtraces, which are of panics.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// Runs a command.
@@ -85,6 +100,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Compare(args) => compare::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forecast(args) => forecast::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Export(args) => export::export(&args),
         Command::Import(args) => export::import(&args),
         Command::Show(args) => show::run(&args),

@@ -36,7 +36,7 @@ pub(super) fn run(args: &TrainArgs, count: usize, stop: &Arc<AtomicBool>) -> Res
         let (config, folder) = match member.state()? {
             State::Finished(_, metrics) => {
                 if !args.quiet {
-                    eprintln!("seed {seed}: finished, test MSE {:.4}", metrics.test.mse);
+                    eprintln!("seed {seed}: finished, test {}", metrics.test);
                 }
                 finished.push((member.name, *metrics));
                 continue;

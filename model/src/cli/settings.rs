@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::config::{Config, presets};
+use crate::config::{Config, overrides, presets};
+use crate::data;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::run_folder::RunFolder;
 
@@ -13,7 +14,7 @@ use crate::train::run_folder::RunFolder;
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// Settings to start from: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic,
-    /// illness, exchange_rate, pretrain, finetune, tiny
+    /// illness, exchange_rate, pretrain, finetune, classification, regression, tiny
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
     /// A TOML file; its top-level `preset` key says what it is laid over
@@ -46,20 +47,43 @@ impl ConfigArgs {
     }
 }
 
-/// `config` with single keys and a device set over it, checked.
+/// `config` with single keys and a device set over it, completed by its data, checked.
 fn lay_over<'a>(
     mut config: Config,
     assignments: impl Iterator<Item = &'a String>,
     device: Option<&str>,
 ) -> Result<Config> {
+    let before = config.clone();
+    let mut keys = Vec::new();
     for assignment in assignments {
         config.set(assignment)?;
+        keys.extend(assignment.split_once('=').map(|(key, _)| key.trim()));
     }
+    overrides::turn_to_labels(&before, &mut config, |key| keys.contains(&key));
     if let Some(device) = device {
         config.runtime.device = device.into();
     }
     config.check()?;
+    let config = data::complete(config)?;
+    // What rests on the data's numbers.
+    config.check()?;
     Ok(config)
+}
+
+/// A trained model by its run's folder or by a checkpoint.
+pub(super) fn open_trained(
+    run: Option<&Path>,
+    checkpoint: Option<&Path>,
+    device: Option<&str>,
+) -> Result<(Config, Checkpoint)> {
+    match (run, checkpoint) {
+        (Some(run), _) => {
+            let (_, config, checkpoint) = open_run(run, device, &[])?;
+            Ok((config, checkpoint))
+        }
+        (None, Some(file)) => open_checkpoint(file, device),
+        (None, None) => bail!("--run or --checkpoint is needed"),
+    }
 }
 
 /// A trained run, with keys set over its configuration.
@@ -76,7 +100,7 @@ pub(super) fn open_run(
 }
 
 /// A checkpoint beside its run's configuration.
-pub(super) fn open_checkpoint(file: &Path, device: Option<&str>) -> Result<(Config, Checkpoint)> {
+fn open_checkpoint(file: &Path, device: Option<&str>) -> Result<(Config, Checkpoint)> {
     let checkpoint = Checkpoint::read(file)?;
     let beside = file.with_file_name("config.toml");
     if !beside.is_file() {

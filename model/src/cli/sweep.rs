@@ -68,7 +68,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<()> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
 
-    let mut report = Report::new(&base.data.dataset, &dimensions, &cells);
+    let mut report = Report::new(&base.data_name(), &dimensions, &cells);
     let members: Vec<_> = cells
         .iter()
         .enumerate()
@@ -92,8 +92,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<()> {
                 let name = format!("[{}/{count}] {}", index + 1, member.name);
                 match &outcome {
                     Ok(outcome) => eprintln!(
-                        "{name}: {:.3} s/epoch, of which {:.3} s waiting for data, test MSE {:.4}",
-                        outcome.seconds, outcome.data_seconds, outcome.test.mse
+                        "{name}: {:.3} s/epoch, of which {:.3} s waiting for data, test {}",
+                        outcome.seconds, outcome.data_seconds, outcome.test
                     ),
                     Err(error) => eprintln!("{name}: {error}"),
                 }
@@ -154,7 +154,8 @@ fn default_folder(base: &Config, dimensions: &[Dimension]) -> PathBuf {
     if !base.runtime.name.is_empty() {
         return runs.join(&base.runtime.name);
     }
-    let dataset = Path::new(&base.data.dataset).file_stem().unwrap_or_default();
+    let name = base.data_name();
+    let dataset = Path::new(&name).file_stem().unwrap_or_default();
     let names: Vec<&str> = dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
     runs.join(format!("sweep-{}-{}", dataset.to_string_lossy(), names.join("-")))
 }

@@ -12,10 +12,10 @@ use super::seeds;
 use super::settings::ConfigArgs;
 use crate::config::Config;
 use crate::data::Data;
-use crate::evaluate::Errors;
 use crate::out_of_memory;
 use crate::progress::Progress;
 use crate::runtime;
+use crate::score::Score;
 use crate::train::report::Metrics;
 use crate::train::run_folder::RunFolder;
 use crate::train::training_loop::{Outcome, Trainer};
@@ -29,6 +29,10 @@ Examples:
                                                     five seeds, their mean and deviation; the same
                                                     command goes on where it was stopped
   patchtst train --config my.toml --set data.dataset=my.csv
+  patchtst train --preset classification data.train=Waves_TRAIN.ts data.test=Waves_TEST.ts
+                                                    labelled cases, in the format of
+                                                    timeseriesclassification.com
+  patchtst train --preset regression data.train=Power_TRAIN.ts data.test=Power_TEST.ts
   patchtst train --resume runs/etth1-96-20260101-120000 train.epochs=200
 
 A run's folder holds config.toml, checkpoint.safetensors, log.jsonl (a line for each reading of
@@ -122,14 +126,14 @@ pub(super) fn train(
     }
     progress.note(&format!(
         "{} on {}, attention {}, {}, run {}",
-        config.data.dataset,
+        config.data_name(),
         runtime.name,
         config.model.attention.name(),
         config.model.precision,
         folder.path().display()
     ));
-    for note in data.series.notes().iter().chain(&data.forecast.notes) {
-        progress.note(note);
+    for note in data.notes() {
+        progress.note(&note);
     }
     let path = folder.path().to_path_buf();
     let asked = Arc::clone(stop);
@@ -159,19 +163,20 @@ pub(super) fn stop_on_ctrl_c() -> Arc<AtomicBool> {
 }
 
 fn print_metrics(metrics: &Metrics) {
-    let line = |name: &str, errors: &Errors| {
-        println!("{name:<10} MSE {:.4}  MAE {:.4}", errors.mse, errors.mae);
-    };
+    let line = |name: &str, score: &Score| println!("{name:<10} {score}");
     line("test", &metrics.test);
     if let Some(errors) = &metrics.test_drop_last {
         line("published*", errors);
     }
     line("validation", &metrics.val);
     if let Some(naive) = &metrics.naive {
-        line("last value", &naive.last_value);
+        line("last value", &Score::Errors(naive.last_value));
         if let Some(seasonal) = &naive.seasonal {
-            line(&format!("season {}", seasonal.period), &seasonal.errors);
+            line(&format!("season {}", seasonal.period), &Score::Errors(seasonal.errors));
         }
+    }
+    if let Some(score) = &metrics.same_for_all {
+        line("one answer", score);
     }
     println!(
         "epochs     {} (best {}), {:.2} s each, of which {:.2} s waiting for data",

@@ -13,6 +13,7 @@ pub mod presets;
 mod pretrain;
 mod prune;
 mod runtime;
+pub mod size;
 mod train;
 mod variant;
 
@@ -68,6 +69,24 @@ impl Config {
     pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
         *self = overrides::assign(self, assignment)?;
         Ok(())
+    }
+
+    /// What it is trained on, as people call it: the data set, or the training cases' file without its
+    /// ending and `_TRAIN`.
+    pub fn data_name(&self) -> String {
+        if !self.model.task.is_labelled() {
+            return self.data.dataset.clone();
+        }
+        let stem = Path::new(&self.data.train).file_stem().unwrap_or_default().to_string_lossy();
+        stem.strip_suffix("_TRAIN").unwrap_or(&stem).to_string()
+    }
+
+    /// What a run is for, in its name: the horizon, or the task where labelled cases are learned.
+    pub(crate) fn purpose(&self) -> String {
+        match self.model.task {
+            task if task.is_labelled() => task.to_string(),
+            _ => self.model.horizon.to_string(),
+        }
     }
 
     /// Refuses what cannot run, naming the keys and both values.

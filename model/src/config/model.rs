@@ -14,7 +14,8 @@ use super::{ConfigError, VariantName, at_least_one, probabilities};
 pub struct ModelConfig {
     /// What the head is for.
     pub task: Task,
-    /// Steps the model sees (`seq_len`).
+    /// Steps the model sees (`seq_len`). In classification and regression 0 is as many as the cases
+    /// have.
     pub context: usize,
     /// Steps it predicts (`pred_len`).
     pub horizon: usize,
@@ -72,7 +73,7 @@ pub struct ModelConfig {
     pub output: OutputKind,
     /// What a point forecast is trained by; distributions by their likelihood.
     pub loss: LossKind,
-    /// Classes, or numbers to regress.
+    /// Classes, or numbers to regress; 0: as many as the cases have.
     pub targets: usize,
     /// Regression: the smallest and the largest output; both 0: no bounds.
     pub output_range: [f64; 2],
@@ -102,8 +103,11 @@ const MOST_LAYERS: usize = 1000;
 impl ModelConfig {
     /// Refuses what cannot be built.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        // Labelled cases may decide these; what rests on them is asked again when they have.
+        let open = self.task.is_labelled();
         at_least_one(&[
-            ("model.context", self.context),
+            ("model.context", self.context.max(usize::from(open))),
+            ("model.targets", self.targets.max(usize::from(open))),
             ("model.horizon", self.horizon),
             ("model.patch_len", self.patch_len),
             ("model.stride", self.stride),
@@ -111,7 +115,6 @@ impl ModelConfig {
             ("model.heads", self.heads),
             ("model.d_ff", self.d_ff),
             ("model.layers", self.layers),
-            ("model.targets", self.targets),
         ])?;
         probabilities(&[
             ("model.attention_dropout", self.attention_dropout),
@@ -125,7 +128,7 @@ impl ModelConfig {
             );
             return Err(ConfigError::invalid("model.heads", self.heads, reason));
         }
-        if self.patch_len > self.context {
+        if self.context > 0 && self.patch_len > self.context {
             let reason = format!("must not exceed model.context = {}", self.context);
             return Err(ConfigError::invalid("model.patch_len", self.patch_len, reason));
         }
@@ -216,16 +219,12 @@ impl ModelConfig {
                 reason,
             ));
         }
-        if self.one_vector_needed() && self.pooling == Pooling::None && !self.cls_token {
+        if self.task.is_labelled() && self.pooling == Pooling::None && !self.cls_token {
             let reason =
                 format!("model.task = {} reads one vector: use mean, max or last", self.task);
             return Err(ConfigError::invalid("model.pooling", self.pooling, reason));
         }
         Ok(())
-    }
-
-    fn one_vector_needed(&self) -> bool {
-        matches!(self.task, Task::Classification | Task::Regression)
     }
 
     fn check_attention(&self) -> Result<(), ConfigError> {
@@ -262,7 +261,7 @@ impl ModelConfig {
     /// Patches of the (padded) context.
     pub fn patches(&self) -> usize {
         let padded = self.context + if self.end_padding { self.stride } else { 0 };
-        (padded - self.patch_len) / self.stride + 1
+        padded.saturating_sub(self.patch_len) / self.stride + 1
     }
 
     /// Tokens in one sequence.

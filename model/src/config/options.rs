@@ -184,6 +184,21 @@ options! {
     }
 }
 
+impl Task {
+    /// Whether it learns labels of cases, read from `data.train`, instead of a series.
+    pub fn is_labelled(self) -> bool {
+        matches!(self, Self::Classification | Self::Regression)
+    }
+
+    /// What validation measures and early stopping goes by.
+    pub fn validation_loss(self) -> &'static str {
+        match self {
+            Self::Classification => "cross-entropy",
+            _ => "mean squared error",
+        }
+    }
+}
+
 impl Precision {
     /// The type that activations have.
     pub fn dtype(self) -> FloatDType {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Config, presets};
+use super::{Config, Pooling, presets};
 
 /// Why a configuration was refused.
 #[derive(Debug, Error)]
@@ -47,6 +47,7 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         Some(other) => return Err(ConfigError::invalid("preset", other, "must be a string")),
     };
     let mut table = table_of(&base)?;
+    let mut keys = Vec::new();
     for (section, content) in file {
         let Value::Table(content) = content else {
             return Err(unknown(&section, &table));
@@ -56,9 +57,31 @@ pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         }
         for (key, value) in content {
             put(&mut table, &section, &key, value)?;
+            keys.push(format!("{section}.{key}"));
         }
     }
-    config_of(table)
+    let mut config = config_of(table)?;
+    turn_to_labels(&base, &mut config, |key| keys.iter().any(|set| set == key));
+    Ok(config)
+}
+
+/// Where keys laid over `base` turn a model of series into one of labelled cases, what `base` says of
+/// its windows says nothing of the cases: it is open again, and the tokens are averaged, unless
+/// these keys were set too.
+pub fn turn_to_labels(base: &Config, config: &mut Config, set: impl Fn(&str) -> bool) {
+    if base.model.task.is_labelled() || !config.model.task.is_labelled() {
+        return;
+    }
+    let model = &mut config.model;
+    if !set("model.context") {
+        model.context = 0;
+    }
+    if !set("model.targets") {
+        model.targets = 0;
+    }
+    if !set("model.pooling") && model.pooling == Pooling::None && !model.cls_token {
+        model.pooling = Pooling::Mean;
+    }
 }
 
 /// What is wrong and where; TOML's own text is a drawing of several lines.

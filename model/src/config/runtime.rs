@@ -18,7 +18,7 @@ pub struct RuntimeConfig {
     pub cache: String,
     /// Folder that holds the runs.
     pub runs: String,
-    /// The run's name; empty: dataset, horizon and the time.
+    /// The run's name; empty: data set, horizon or task, and the time.
     pub name: String,
 }
 

@@ -86,8 +86,8 @@ fn fault(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("cannot draw the picture: {error}")
 }
 
-/// Training and validation loss by epoch; `None` before the first has ended.
-pub fn losses(rows: &[EpochRow]) -> Option<Lines> {
+/// Training and validation loss by epoch, the latter called `loss`; `None` before the first has ended.
+pub fn losses(rows: &[EpochRow], loss: &str) -> Option<Lines> {
     let curve = |name: &str, pick: fn(&EpochRow) -> f64| Curve {
         name: name.into(),
         points: rows.iter().map(|row| (row.epoch as f64, pick(row))).collect(),
@@ -97,7 +97,7 @@ pub fn losses(rows: &[EpochRow]) -> Option<Lines> {
         x: ("epoch".into(), Scale::Linear),
         y: "loss of scaled values".into(),
         curves: vec![
-            curve("validation, mean squared error", |row| row.val),
+            curve(&format!("validation, {loss}"), |row| row.val),
             curve("training", |row| row.train),
         ],
         marks: Vec::new(),

@@ -112,9 +112,12 @@ fn why(said: &Path) -> Option<String> {
     let Some(start) = lines.iter().rposition(is_error) else {
         return lines.last().map(|line| (*line).to_string());
     };
-    let cause = |line: &&&str| !line.starts_with("Caused by") && !line.starts_with("note:");
-    let parts: Vec<&str> = lines[start..].iter().filter(cause).copied().take(4).collect();
-    Some(parts.join("; ").trim_start_matches("Error: ").to_string())
+    if let Some(error) = lines[start].strip_prefix("Error: ") {
+        return Some(error.to_string());
+    }
+    // A panic says on the next line what it is about.
+    let told = lines[start..].iter().filter(|line| !line.starts_with("note:"));
+    Some(told.copied().take(2).collect::<Vec<_>>().join("; "))
 }
 
 #[cfg(test)]
@@ -128,8 +131,10 @@ mod tests {
             std::fs::write(file.path(), text).expect("written");
             why(file.path())
         };
-        let text = "epoch 1/2\nError: data.dataset = nowhere\n\nCaused by:\n    no such file\n";
-        assert_eq!(said(text).as_deref(), Some("data.dataset = nowhere; no such file"));
+        let text = "epoch 1/2\nError: data.dataset = nowhere: no such file\nbye\n";
+        assert_eq!(said(text).as_deref(), Some("data.dataset = nowhere: no such file"));
+        let text = "epoch 1/2\nthread 'main' panicked at a.rs:1:\nindex 3\nnote: run with\n";
+        assert_eq!(said(text).as_deref(), Some("thread 'main' panicked at a.rs:1:; index 3"));
         assert_eq!(said("killed\n\n").as_deref(), Some("killed"));
         assert_eq!(said(""), None);
     }

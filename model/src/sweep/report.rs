@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{ATTENTION, Cell, Dimension};
-use crate::evaluate::Errors;
 use crate::plot::{self, Bar, Bars, Curve, Lines, Scale};
+use crate::score::{self, Score, key};
 use crate::table::Table;
 use crate::train::report::{EpochRow, Metrics, write_whole};
 
@@ -24,9 +24,10 @@ pub struct Outcome {
     /// How many percent more epochs of computing a second holds than with the first attention.
     pub speedup_percent: Option<f64>,
     pub train: f64,
+    /// What early stopping goes by.
     pub val: f64,
-    pub test: Errors,
-    pub test_drop_last: Option<Errors>,
+    pub test: Score,
+    pub test_drop_last: Option<Score>,
     pub epochs: usize,
     pub device: String,
 }
@@ -68,7 +69,7 @@ impl Outcome {
             compute_seconds: over(|row| row.seconds - row.data_seconds),
             speedup_percent: None,
             train: best.map_or(f64::NAN, |row| row.train),
-            val: metrics.val.mse,
+            val: metrics.val.loss(),
             test: metrics.test,
             test_drop_last: metrics.test_drop_last,
             epochs: metrics.epochs,
@@ -152,33 +153,31 @@ impl Report {
 
     /// A row for each combination.
     pub fn table(&self) -> Table {
-        let results = [
-            "s/epoch",
-            "data",
-            "compute",
-            "speed-up",
-            "train loss",
-            "val MSE",
-            "test MSE",
-            "MAE",
-            "epochs",
-        ];
-        let heading = self.dimensions.iter().map(String::as_str).chain(results);
-        let mut table = Table::new(heading);
+        let measured = self.measured();
+        let costs = ["s/epoch", "data", "compute", "speed-up", "train loss", "val loss"];
+        let tests = measured.iter().enumerate().map(|(place, name)| match place {
+            0 => format!("test {name}"),
+            _ => (*name).to_string(),
+        });
+        let heading = self.dimensions.iter().cloned().chain(costs.map(String::from)).chain(tests);
+        let mut table = Table::new(heading.chain(["epochs".to_string()]));
         for row in &self.rows {
             let mut cells = row.values.clone();
             match (&row.outcome, &row.error) {
-                (Some(outcome), _) => cells.extend([
-                    format!("{:.3}", outcome.seconds),
-                    format!("{:.3}", outcome.data_seconds),
-                    format!("{:.3}", outcome.compute_seconds),
-                    outcome.speedup_percent.map_or("-".into(), |percent| format!("{percent:+.1}%")),
-                    format!("{:.4}", outcome.train),
-                    format!("{:.4}", outcome.val),
-                    format!("{:.4}", outcome.test.mse),
-                    format!("{:.4}", outcome.test.mae),
-                    outcome.epochs.to_string(),
-                ]),
+                (Some(outcome), _) => {
+                    let percent = |percent| format!("{percent:+.1}%");
+                    cells.extend([
+                        format!("{:.3}", outcome.seconds),
+                        format!("{:.3}", outcome.data_seconds),
+                        format!("{:.3}", outcome.compute_seconds),
+                        outcome.speedup_percent.map_or("-".into(), percent),
+                        format!("{:.4}", outcome.train),
+                        format!("{:.4}", outcome.val),
+                    ]);
+                    let number = |name| outcome.test.get(name).map(|value| format!("{value:.4}"));
+                    cells.extend(measured.iter().map(|name| number(name).unwrap_or("-".into())));
+                    cells.push(outcome.epochs.to_string());
+                }
                 (None, Some(_)) => cells.push("failed".into()),
                 (None, None) => cells.push("not run".into()),
             }
@@ -199,34 +198,47 @@ impl Report {
         Ok(())
     }
 
+    /// The names of what was measured on the test part, over all outcomes.
+    fn measured(&self) -> Vec<&'static str> {
+        let outcomes = self.rows.iter().filter_map(|row| row.outcome.as_ref());
+        score::names(outcomes.map(|outcome| &outcome.test))
+    }
+
     fn csv(&self) -> Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let results = [
+        let measured = self.measured();
+        let costs = [
             "seconds",
             "data_seconds",
             "compute_seconds",
             "speedup_percent",
             "train_loss",
-            "val_mse",
-            "test_mse",
-            "test_mae",
-            "epochs",
-            "error",
+            "val_loss",
         ];
-        writer.write_record(self.dimensions.iter().map(String::as_str).chain(results))?;
+        let tests = measured.iter().map(|name| format!("test_{}", key(name)));
+        let results: Vec<String> = costs
+            .map(String::from)
+            .into_iter()
+            .chain(tests)
+            .chain(["epochs", "error"].map(String::from))
+            .collect();
+        writer.write_record(self.dimensions.iter().chain(&results))?;
         for row in &self.rows {
             let numbers = match &row.outcome {
-                Some(outcome) => vec![
-                    outcome.seconds.to_string(),
-                    outcome.data_seconds.to_string(),
-                    outcome.compute_seconds.to_string(),
-                    outcome.speedup_percent.map(|percent| percent.to_string()).unwrap_or_default(),
-                    outcome.train.to_string(),
-                    outcome.val.to_string(),
-                    outcome.test.mse.to_string(),
-                    outcome.test.mae.to_string(),
-                    outcome.epochs.to_string(),
-                ],
+                Some(outcome) => {
+                    let text = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
+                    let mut numbers = vec![
+                        outcome.seconds.to_string(),
+                        outcome.data_seconds.to_string(),
+                        outcome.compute_seconds.to_string(),
+                        text(outcome.speedup_percent),
+                        outcome.train.to_string(),
+                        outcome.val.to_string(),
+                    ];
+                    numbers.extend(measured.iter().map(|name| text(outcome.test.get(name))));
+                    numbers.push(outcome.epochs.to_string());
+                    numbers
+                }
                 None => vec![String::new(); results.len() - 1],
             };
             let error = row.error.clone().unwrap_or_default();
@@ -287,12 +299,13 @@ impl Report {
         }
     }
 
-    /// The test errors over the categories: by their number if they are numbers, else by place.
+    /// The first of what was measured on the test part over the categories: by their number if they are numbers, else by place.
     fn errors(&self) -> Lines {
         let numbers: Option<Vec<f64>> =
             self.categories.iter().map(|category| category.parse().ok()).collect();
         let increasing = |numbers: &Vec<f64>| numbers.windows(2).all(|pair| pair[0] < pair[1]);
         let numbers = numbers.filter(increasing);
+        let measured = self.measured().first().copied().unwrap_or_default();
         let x = |place: usize| numbers.as_ref().map_or(place as f64 + 1.0, |all| all[place]);
         let curve = |series: &String| {
             let points = self.categories.iter().enumerate();
@@ -300,7 +313,7 @@ impl Report {
                 name: self.series_name(series),
                 points: points
                     .filter_map(|(place, category)| {
-                        Some((x(place), self.at(category, series)?.test.mse))
+                        Some((x(place), self.at(category, series)?.test.get(measured)?))
                     })
                     .collect(),
             }
@@ -310,9 +323,9 @@ impl Report {
             false => format!("{} ({})", self.axis(), self.categories.join("; ")),
         };
         Lines {
-            title: format!("Test error, {}", self.dataset),
+            title: format!("Test {measured}, {}", self.dataset),
             x: (axis, Scale::Linear),
-            y: "mean squared error of scaled values".into(),
+            y: measured.into(),
             curves: self.series.iter().map(curve).collect(),
             marks: Vec::new(),
         }
@@ -322,9 +335,10 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::Errors;
 
     fn outcome(compute_seconds: f64) -> Outcome {
-        let test = Errors { mse: 0.5, mae: 0.4 };
+        let test = Score::Errors(Errors { mse: 0.5, mae: 0.4 });
         Outcome {
             seconds: compute_seconds + 1.0,
             data_seconds: 1.0,

@@ -1,7 +1,6 @@
 //! What a step is given: inputs, and what the loss compares with.
 
 use burn::tensor::Tensor;
-use tilewright_datasets::Windows;
 
 use crate::config::{Config, Task};
 use crate::masking::masks;
@@ -12,7 +11,7 @@ use crate::ops::control;
 pub struct BatchShape {
     pub batch: usize,
     pub context: usize,
-    /// Steps of `y`; in pretraining the patches of its mask.
+    /// Steps of `y`; in pretraining the patches of its mask, of labelled cases their targets.
     pub horizon: usize,
     pub channels: usize,
     pub channels_out: usize,
@@ -21,16 +20,20 @@ pub struct BatchShape {
 }
 
 impl BatchShape {
-    /// The shape of training batches of `windows`.
-    pub fn of(config: &Config, windows: &Windows, output: Option<usize>) -> Self {
-        let pretrain = config.model.task == Task::Pretrain;
-        let (context, channels) = (windows.context(), windows.channels());
+    /// The shape of training batches of `channels` channels, of which one is forecast, or all.
+    pub fn of(config: &Config, channels: usize, output: Option<usize>) -> Self {
+        let model = &config.model;
+        let (horizon, channels_out) = match model.task {
+            Task::Forecast => (model.horizon, if output.is_some() { 1 } else { channels }),
+            Task::Pretrain => (model.patches(), channels),
+            Task::Classification | Task::Regression => (model.targets, 1),
+        };
         Self {
             batch: config.train.batch_size,
-            context,
-            horizon: if pretrain { config.model.patches() } else { windows.horizon() },
+            context: model.context,
+            horizon,
             channels,
-            channels_out: if pretrain { channels } else { windows.channels_out() },
+            channels_out,
             output,
         }
     }
@@ -44,7 +47,8 @@ impl BatchShape {
     }
 }
 
-/// What a step's loss compares with: the batch's own future, or in pretraining the step's mask.
+/// What a step's loss compares with: the batch's own future or targets, or in pretraining the step's
+/// mask.
 pub fn compared(config: &Config, shape: BatchShape, y: Vec<f32>, step: u64) -> Vec<f32> {
     if config.model.task != Task::Pretrain {
         return y;

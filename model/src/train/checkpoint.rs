@@ -39,12 +39,17 @@ pub struct Position {
     pub pruned: bool,
 }
 
-/// What a trained model must know about its data to forecast in the series' own units.
+/// What a trained model must know about its data to speak of it in its own units and names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataFacts {
+    /// The channels that it reads.
     pub inputs: Vec<String>,
+    /// The channels that it forecasts, the classes that it tells apart, or `target`.
     pub outputs: Vec<String>,
     pub scaler: Scaler,
+    /// Of the numbers that it regresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_scaler: Option<Scaler>,
     /// The output channel's place among the inputs, where only one is predicted.
     pub output: Option<usize>,
 }

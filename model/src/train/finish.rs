@@ -4,9 +4,10 @@ use anyhow::Result;
 use burn::module::Module;
 
 use super::log::Event;
-use super::report::{Metrics, WindowCounts};
-use super::training_loop::{Part, Trainer, learned};
+use super::report::Metrics;
+use super::training_loop::{Trainer, learned};
 use crate::config::Task;
+use crate::data::{Data, Part, SeriesData};
 use crate::evaluate::naive;
 use crate::progress::Progress;
 use crate::{forecast, plot, tensors};
@@ -22,16 +23,20 @@ impl Trainer {
         };
         let test = self.measure(&model, Part::Test)?;
         let val = self.measure(&model, Part::Validation)?;
-        let parts = &self.data.forecast;
         let (epoch_seconds, data_seconds, compute_seconds) = Metrics::seconds(&self.position.rows);
         let metrics = Metrics {
-            dataset: self.config.data.dataset.clone(),
-            horizon: self.config.model.horizon,
+            dataset: self.config.data_name(),
+            horizon: self.horizon(),
             test: test.complete,
             test_drop_last: test.drop_last,
             val: val.complete,
-            naive: (self.config.model.task == Task::Forecast)
-                .then(|| naive(&parts.test, self.data.output, self.data.period)),
+            naive: self
+                .forecast_data()
+                .map(|data| naive(&data.forecast.test, data.output, data.period)),
+            same_for_all: match &self.data {
+                Data::Cases(data) => Some(data.baseline()),
+                Data::Series(_) => None,
+            },
             epoch_seconds,
             data_seconds,
             compute_seconds,
@@ -44,11 +49,7 @@ impl Trainer {
             attention: self.config.model.attention.name().to_string(),
             precision: self.config.model.precision,
             parameters,
-            windows: WindowCounts {
-                train: parts.train.len(),
-                val: parts.validation.len(),
-                test: parts.test.len(),
-            },
+            windows: self.data.counts(),
             seed: self.config.train.seed,
             version: env!("CARGO_PKG_VERSION").to_string(),
         };
@@ -61,13 +62,26 @@ impl Trainer {
             val: metrics.val,
         })?;
         let device = self.device.clone().without_autodiff();
-        if self.config.model.task == Task::Forecast {
-            let shown = forecast::of_test_window(&model, &self.data, &device)?;
+        if let Some(data) = self.forecast_data() {
+            let shown = forecast::of_test_window(&model, data, &device)?;
             plot::save_both(&shown, &self.folder.plot())?;
         }
-        if let Some(losses) = plot::losses(&self.position.rows) {
+        let loss = self.config.model.task.validation_loss();
+        if let Some(losses) = plot::losses(&self.position.rows, loss) {
             plot::save_both(&losses, &self.folder.loss_plot())?;
         }
         Ok(metrics)
+    }
+
+    /// The series, if it is what is forecast.
+    fn forecast_data(&self) -> Option<&SeriesData> {
+        match &self.data {
+            Data::Series(data) if self.config.model.task == Task::Forecast => Some(data),
+            _ => None,
+        }
+    }
+
+    fn horizon(&self) -> usize {
+        if self.config.model.task.is_labelled() { 0 } else { self.config.model.horizon }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::evaluate::Errors;
+use crate::score::Score;
 use crate::train::report::EpochRow;
 
 /// What a line tells.
@@ -32,13 +32,7 @@ pub enum Event<'a> {
     /// Asked to stop; the checkpoint is written.
     Stop { step: u64 },
     /// The best epoch was measured.
-    Finish {
-        step: u64,
-        best_epoch: usize,
-        test: Errors,
-        test_drop_last: Option<Errors>,
-        val: Errors,
-    },
+    Finish { step: u64, best_epoch: usize, test: Score, test_drop_last: Option<Score>, val: Score },
 }
 
 #[derive(Serialize)]

@@ -13,8 +13,8 @@ use burn::tensor::Device;
 use tilewright_datasets::Loader;
 
 use crate::config::Config;
-use crate::data::Data;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::data::{Data, Part};
+use crate::evaluate::Evaluation;
 use crate::patchtst::PatchTst;
 use crate::progress::Progress;
 use crate::runtime::Runtime;
@@ -78,12 +78,7 @@ impl Trainer {
         let loader = data.train_loader(&config)?;
         let device = runtime.device.clone().autodiff();
         let mut adam = fresh_adam(&config);
-        let facts = DataFacts {
-            inputs: data.forecast.inputs.clone(),
-            outputs: data.forecast.outputs.clone(),
-            scaler: data.forecast.scaler.clone(),
-            output: data.output,
-        };
+        let facts = data.facts();
         let mut notes = Vec::new();
         let mut position = Position {
             epoch: 0,
@@ -100,7 +95,7 @@ impl Trainer {
         let mut best = None;
         let model = if resume && folder.checkpoint().exists() {
             let saved = Checkpoint::read(&folder.checkpoint())?;
-            if saved.facts.inputs != facts.inputs || saved.facts.scaler != facts.scaler {
+            if saved.facts != facts {
                 bail!("{}: the data is not what the run was trained on", folder.path().display());
             }
             let model = saved.restore(&config, &mut adam, &device)?;
@@ -126,7 +121,7 @@ impl Trainer {
             precision: config.model.precision.name(),
             parameters: learned(&model),
         })?;
-        let shape = BatchShape::of(&config, loader.windows(), data.output);
+        let shape = BatchShape::of(&config, data.channels(), data.output());
         let stepper = stepper(model, adam, &device, shape, &config)?;
         Ok(Self {
             schedule: Schedule::new(&config.train, loader.batches()),
@@ -249,9 +244,9 @@ impl Trainer {
             );
         }
         let model = self.stepper.model()?.valid();
-        let val = self.measure(&model, Part::Validation)?.complete.mse;
+        let val = self.measure(&model, Part::Validation)?.complete.loss();
         let test = match self.config.train.test_each_epoch {
-            true => Some(self.measure(&model, Part::Test)?.complete.mse),
+            true => Some(self.measure(&model, Part::Test)?.complete.loss()),
             false => None,
         };
         let row = EpochRow {
@@ -282,12 +277,8 @@ impl Trainer {
     }
 
     pub(super) fn measure(&self, model: &PatchTst, part: Part) -> Result<Evaluation> {
-        let windows = match part {
-            Part::Validation => &self.data.forecast.validation,
-            Part::Test => &self.data.forecast.test,
-        };
         let device = self.device.clone().without_autodiff();
-        evaluate(model, windows, self.data.output, &self.config, &device)
+        self.data.measure(model, part, &self.config, &device)
     }
 
     /// Adds the losses that wait to the epoch's sum and logs them; the mean of what was read. They are added one
@@ -322,12 +313,6 @@ impl Trainer {
             &self.facts,
         )
     }
-}
-
-/// A part of the data that is measured on.
-pub(super) enum Part {
-    Validation,
-    Test,
 }
 
 /// Learned numbers: running statistics are not among them.

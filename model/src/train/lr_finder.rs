@@ -88,7 +88,7 @@ impl Search {
         let device = runtime.device.clone().autodiff();
         let (model, _) = first_model(config, data.channels(), &device)?;
         let adam = Adam::new(config.train.beta2, config.train.epsilon);
-        let shape = BatchShape::of(config, loader.windows(), data.output);
+        let shape = BatchShape::of(config, data.channels(), data.output());
         let mut stepper =
             Stepper::new(model, adam, &device, shape, config.train.seed, config.runtime.graph)?
                 .clip_norm(config.train.clip_norm);

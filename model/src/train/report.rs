@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Precision;
-use crate::evaluate::{Errors, Naive};
+use crate::evaluate::Naive;
+use crate::score::Score;
 
 /// One epoch in `losses.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,14 +31,18 @@ pub struct EpochRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metrics {
     pub dataset: String,
+    /// Steps forecast; 0 where labelled cases are learned.
     pub horizon: usize,
-    /// Every test window.
-    pub test: Errors,
+    /// Every test window, or case.
+    pub test: Score,
     /// Without the last test batch if it is not full: the protocol of the published tables.
-    pub test_drop_last: Option<Errors>,
-    pub val: Errors,
+    pub test_drop_last: Option<Score>,
+    pub val: Score,
     /// Forecasts that cost nothing, on every test window; absent where nothing is forecast.
     pub naive: Option<Naive>,
+    /// What the same answer for every test case scores, where labelled cases are learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_for_all: Option<Score>,
     /// Means over the epochs: all of it, waiting for data, the rest.
     pub epoch_seconds: f64,
     pub data_seconds: f64,
@@ -59,7 +64,7 @@ pub struct Metrics {
     pub version: String,
 }
 
-/// Windows in each part.
+/// Windows, or labelled cases, in each part.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowCounts {
     pub train: usize,

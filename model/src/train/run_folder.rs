@@ -110,7 +110,7 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<RunFolder>) -> Result<()> 
     folders.iter().try_for_each(|folder| collect(folder, depth - 1, found))
 }
 
-/// Where a new run of `config` goes: under its name, or one made of data set, horizon and time.
+/// Where a new run of `config` goes: under its name, or one made of data set, horizon or task, and time.
 pub fn path_for(config: &Config) -> PathBuf {
     let runs = Path::new(&config.runtime.runs);
     match config.runtime.name.as_str() {
@@ -120,7 +120,7 @@ pub fn path_for(config: &Config) -> PathBuf {
 }
 
 fn default_name(config: &Config) -> String {
-    let dataset = Path::new(&config.data.dataset)
+    let dataset = Path::new(&config.data_name())
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_else(|| "run".into());
@@ -130,7 +130,7 @@ fn default_name(config: &Config) -> String {
     let (year, month, day) = civil(days as i64);
     format!(
         "{dataset}-{}-{year:04}{month:02}{day:02}-{:02}{:02}{:02}",
-        config.model.horizon,
+        config.purpose(),
         of_day / 3600,
         of_day / 60 % 60,
         of_day % 60

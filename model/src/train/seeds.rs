@@ -1,48 +1,14 @@
 //! One configuration under several seeds: what its errors are on average, and how far they scatter.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::Errors;
+use crate::score::{self, Score, Spread, key, spreads};
 use crate::table::Table;
 use crate::train::report::{Metrics, write_whole};
-
-/// Mean and sample deviation (divided by `n - 1`) of some numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    pub mean: f64,
-    /// `None` for a single number.
-    pub std: Option<f64>,
-}
-
-impl Spread {
-    /// `None` for no numbers.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let std = (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
-        (!values.is_empty()).then_some(Self { mean, std })
-    }
-}
-
-/// Both errors over the seeds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ErrorSpread {
-    pub mse: Spread,
-    pub mae: Spread,
-}
-
-impl ErrorSpread {
-    /// `None` for no errors.
-    pub fn of(errors: &[Errors]) -> Option<Self> {
-        let over =
-            |pick: fn(&Errors) -> f64| Spread::of(&errors.iter().map(pick).collect::<Vec<_>>());
-        Some(Self { mse: over(|errors| errors.mse)?, mae: over(|errors| errors.mae)? })
-    }
-}
 
 /// One seed's run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,13 +16,16 @@ pub struct SeedRun {
     pub seed: u64,
     /// Its folder, in the group's.
     pub run: String,
-    pub test: Errors,
-    pub test_drop_last: Option<Errors>,
-    pub val: Errors,
+    pub test: Score,
+    pub test_drop_last: Option<Score>,
+    pub val: Score,
     pub epochs: usize,
     pub best_epoch: usize,
     pub epoch_seconds: f64,
 }
+
+/// Spreads by the keys of what was measured: `mse`, `accuracy`.
+type Spreads = BTreeMap<String, Spread>;
 
 /// `seeds.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,20 +34,20 @@ pub struct Seeds {
     pub horizon: usize,
     pub attention: String,
     pub seeds: Vec<SeedRun>,
-    /// Every test window.
-    pub test: Option<ErrorSpread>,
+    /// Every test window or case: each number's spread over the seeds.
+    pub test: Option<Spreads>,
     /// The published protocol; `None` unless every seed has it.
-    pub test_drop_last: Option<ErrorSpread>,
-    pub val: Option<ErrorSpread>,
+    pub test_drop_last: Option<Spreads>,
+    pub val: Option<Spreads>,
 }
 
 impl Seeds {
     /// From the finished runs of a group, with the names of their folders; `None` for no runs.
     pub fn of(runs: &[(String, Metrics)]) -> Option<Self> {
         let (_, first) = runs.first()?;
-        let spread = |pick: fn(&Metrics) -> Option<Errors>| {
-            let errors: Option<Vec<Errors>> = runs.iter().map(|(_, run)| pick(run)).collect();
-            ErrorSpread::of(&errors?)
+        let spread = |pick: fn(&Metrics) -> Option<Score>| {
+            let scores: Option<Vec<Score>> = runs.iter().map(|(_, run)| pick(run)).collect();
+            spreads(&scores?)
         };
         Some(Self {
             dataset: first.dataset.clone(),
@@ -109,37 +78,48 @@ impl Seeds {
 
     /// A row for each seed, then mean and deviation.
     pub fn table(&self) -> Table {
-        let mut table = Table::new([
-            "seed",
-            "test MSE",
-            "MAE",
-            "published* MSE",
-            "MAE",
-            "val MSE",
-            "epochs (best)",
-            "s/epoch",
-        ]);
+        let names = score::names(self.seeds.iter().map(|run| &run.test));
+        // Only forecasts have a published protocol.
+        let published =
+            if self.seeds.iter().any(|run| run.test.errors().is_some()) { 2 } else { 1 };
+        let parts = &["test", "published*"][..published];
+        let headings = parts.iter().flat_map(|part| {
+            names.iter().enumerate().map(move |(place, name)| match place {
+                0 => format!("{part} {name}"),
+                _ => (*name).to_string(),
+            })
+        });
+        let loss = names.iter().find(|name| **name == "cross-entropy").or(names.first());
+        let loss = loss.copied().unwrap_or_default();
+        let mut table = Table::new(std::iter::once("seed".to_string()).chain(headings).chain([
+            format!("val {loss}"),
+            "epochs (best)".into(),
+            "s/epoch".into(),
+        ]));
         let number = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.4}"));
         for run in &self.seeds {
-            let published = run.test_drop_last;
-            table.row([
-                run.seed.to_string(),
-                number(Some(run.test.mse)),
-                number(Some(run.test.mae)),
-                number(published.map(|errors| errors.mse)),
-                number(published.map(|errors| errors.mae)),
-                number(Some(run.val.mse)),
+            let scores = &[Some(run.test), run.test_drop_last][..published];
+            let of = |score: &Option<Score>| {
+                names.iter().map(|name| number(score.and_then(|score| score.get(name)))).collect()
+            };
+            let mut cells = vec![run.seed.to_string()];
+            cells.extend(scores.iter().flat_map(|score| -> Vec<String> { of(score) }));
+            cells.extend([
+                number(run.val.get(loss)),
                 format!("{} ({})", run.epochs, run.best_epoch),
                 format!("{:.2}", run.epoch_seconds),
             ]);
+            table.row(cells);
         }
-        let mut line = |name: &str, pick: fn(Spread) -> Option<f64>| {
+        let mut line = |name: &str, pick: fn(&Spread) -> Option<f64>| {
+            let of = |spreads: &Option<Spreads>, name: &str| {
+                number(spreads.as_ref().and_then(|spreads| pick(spreads.get(&key(name))?)))
+            };
             let mut cells = vec![name.to_string()];
-            for spread in [self.test, self.test_drop_last] {
-                cells.push(number(spread.and_then(|errors| pick(errors.mse))));
-                cells.push(number(spread.and_then(|errors| pick(errors.mae))));
+            for spreads in &[&self.test, &self.test_drop_last][..published] {
+                cells.extend(names.iter().map(|name| of(spreads, name)));
             }
-            cells.push(number(self.val.and_then(|errors| pick(errors.mse))));
+            cells.push(of(&self.val, loss));
             table.row(cells);
         };
         line("mean", |spread| Some(spread.mean));

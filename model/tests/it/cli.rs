@@ -94,3 +94,21 @@ fn mistakes_are_answered_without_a_trace_of_a_panic() {
         assert!(!err.contains("panicked"), "{arguments:?}: {err}");
     }
 }
+
+#[test]
+fn a_batch_that_cannot_be_indexed_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["step-time", "--preset", "traffic", "--channels", "862", "--batch", "2000"];
+    let output = Command::new(env!("CARGO_BIN_EXE_patchtst"))
+        .args(arguments)
+        .args(["--device", "cpu"])
+        .current_dir(folder.path())
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .expect("the binary runs");
+    let (out, err) = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
+    assert!(err.starts_with("Error: train.batch_size = 2000: with 862 channels"), "{err}");
+    assert!(err.trim_end().ends_with("use at most 308"), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+}

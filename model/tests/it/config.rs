@@ -51,7 +51,7 @@ fn errors_say_what_was_meant() {
     );
     insta::assert_snapshot!(
         presets::by_name("eth1").unwrap_err(),
-        @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, pretrain, finetune, tiny"
+        @"unknown preset `eth1`; did you mean `etth1`?; known: synthetic, etth1, etth2, ettm1, ettm2, weather, electricity, traffic, illness, exchange_rate, pretrain, finetune, classification, regression, tiny"
     );
 }
 

@@ -18,7 +18,7 @@ fn dates_go_on_and_values_are_in_their_own_units() {
     train(&config, false, None);
     let checkpoint = Checkpoint::read(&folder.path().join("run/checkpoint.safetensors")).unwrap();
     let out = folder.path().join("out.csv");
-    let series = tilewright_patchtst::data::Data::open(&config).unwrap().series;
+    let series = tilewright_patchtst::data::SeriesData::open(&config).unwrap().series;
     let forecaster = Forecaster::new(&config, &checkpoint, &Device::flex()).unwrap();
     let made = forecaster.forecast(&series, config.model.horizon).unwrap();
     made.write_csv(&out).unwrap();
@@ -102,7 +102,7 @@ fn one_target_alone_cannot_be_rolled_on() {
     train(&config, false, None);
     let checkpoint = Checkpoint::read(&folder.path().join("ms/checkpoint.safetensors")).unwrap();
     let forecaster = Forecaster::new(&config, &checkpoint, &Device::flex()).unwrap();
-    let series = tilewright_patchtst::data::Data::open(&config).unwrap().series;
+    let series = tilewright_patchtst::data::SeriesData::open(&config).unwrap().series;
     assert_eq!(forecaster.forecast(&series, 12).unwrap().columns.len(), 1);
     let error = forecaster.forecast(&series, 13).unwrap_err().to_string();
     assert!(error.contains("data.features = M"), "{error}");
@@ -116,7 +116,7 @@ fn a_model_of_distributions_gives_quantiles() {
     train(&config, false, None);
     let checkpoint =
         Checkpoint::read(&folder.path().join("spread/checkpoint.safetensors")).unwrap();
-    let series = tilewright_patchtst::data::Data::open(&config).unwrap().series;
+    let series = tilewright_patchtst::data::SeriesData::open(&config).unwrap().series;
     let forecaster = || Forecaster::new(&config, &checkpoint, &Device::flex()).unwrap();
     // Beyond the horizon too, where forecasts are put behind the series.
     let steps = config.model.horizon + 5;

@@ -142,7 +142,7 @@ fn many_series_are_forecast_each_into_its_file() {
     let here = folder.path();
     run(here, &[&["train", "runtime.name=run"][..], &SMALL[..]].concat());
     let config = tilewright_patchtst::config::Config::from_file(&here.join("runs/run/config.toml"));
-    let series = tilewright_patchtst::data::Data::open(&config.unwrap()).unwrap().series;
+    let series = tilewright_patchtst::data::SeriesData::open(&config.unwrap()).unwrap().series;
     std::fs::create_dir(here.join("shops")).unwrap();
     series.write(&here.join("shops/north.csv")).unwrap();
     series.write(&here.join("shops/south.csv")).unwrap();

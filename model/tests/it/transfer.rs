@@ -50,7 +50,7 @@ fn a_pretrained_encoder_is_probed_and_then_fine_tuned() {
     let metrics = finished(train(&pretrain, false, None));
     assert!(metrics.naive.is_none());
     // Zeros, which is what hidden patches are shown as, would be off by the variance: about one.
-    assert!(metrics.val.mse < 0.9, "{metrics:?}");
+    assert!(metrics.val.loss() < 0.9, "{metrics:?}");
 
     let probe = set(tiny(runs, "probed"), &SELF_SUPERVISED);
     let from = format!("train.weights={}", runs.join("pretrained").display());
@@ -144,9 +144,9 @@ fn variants_are_named_in_the_configuration_one_for_each_layer() {
         ],
     );
     let metrics = finished(train(&config, false, None));
-    assert!(metrics.test.mse.is_finite());
+    assert!(metrics.test.loss().is_finite());
     let plain = set(tiny(folder.path(), "plain"), &["model.attention=tuned", "train.epochs=1"]);
-    assert_ne!(finished(train(&plain, false, None)).test.mse, metrics.test.mse);
+    assert_ne!(finished(train(&plain, false, None)).test.loss(), metrics.test.loss());
     let refused = |variant: &str| {
         let mut config = config.clone();
         config.set(&format!("model.variant={variant}")).unwrap();

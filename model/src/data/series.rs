@@ -1,18 +1,18 @@
-//! From a configuration to windows, and from windows to tensors.
+//! From a configuration to windows of a series, and from windows to tensors.
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_datasets::{
-    Batch, Features, ForecastData, ForecastSpec, Frequency, Loader, LoaderOptions, ReadOptions,
-    Series, Source, Windows, catalog,
+    Batch, Features, ForecastData, ForecastSpec, Frequency, ReadOptions, Series, Source, Windows,
+    catalog,
 };
 
-use crate::config::{Config, Task};
+use crate::config::Config;
 
 /// A series made ready for a model.
-pub struct Data {
+pub struct SeriesData {
     pub series: Series,
     pub forecast: ForecastData,
     /// The output channel's place among the input channels, where only one is predicted (`MS`).
@@ -21,17 +21,10 @@ pub struct Data {
     pub period: usize,
 }
 
-impl Data {
+impl SeriesData {
     /// Opens what `[data]` names, split and scaled for `[model]`'s windows.
     pub fn open(config: &Config) -> Result<Self> {
         let data = &config.data;
-        let task = config.model.task;
-        if !matches!(task, Task::Forecast | Task::Pretrain) {
-            bail!(
-                "model.task = {task}: a series alone has no labels; from a file, forecast and pretrain \
-                 are trained (PatchTst::loss trains the others in a program)"
-            );
-        }
         let root = (!data.root.is_empty()).then(|| Path::new(&data.root));
         let source = catalog::open(&data.dataset, root, &ReadOptions::default())
             .with_context(|| format!("data.dataset = {}", data.dataset))?;
@@ -64,47 +57,6 @@ impl Data {
         };
         let period = source.series.frequency().map_or(1, season);
         Ok(Self { series: source.series, forecast, output, period })
-    }
-
-    /// Channels that go in.
-    pub fn channels(&self) -> usize {
-        self.forecast.inputs.len()
-    }
-
-    /// The shuffled training batches; a last batch that is not full is left out, as published.
-    pub fn train_loader(&self, config: &Config) -> Result<Loader> {
-        let windows = self.forecast.train.clone();
-        if windows.len() < config.train.batch_size {
-            bail!(
-                "train.batch_size = {}: the training part holds only {} windows",
-                config.train.batch_size,
-                windows.len()
-            );
-        }
-        Ok(Loader::new(
-            windows,
-            LoaderOptions {
-                batch: config.train.batch_size,
-                shuffle: Some(config.train.seed),
-                workers: config.data.workers,
-                prefetch: config.data.prefetch,
-                drop_last: true,
-            },
-        )?)
-    }
-
-    /// Every window of a part, in the order of time.
-    pub fn ordered_loader(windows: &Windows, config: &Config) -> Result<Loader> {
-        Ok(Loader::new(
-            windows.clone(),
-            LoaderOptions {
-                batch: config.train.batch_size,
-                shuffle: None,
-                workers: config.data.workers,
-                prefetch: config.data.prefetch,
-                drop_last: false,
-            },
-        )?)
     }
 }
 
