@@ -62,7 +62,7 @@ pub struct RunArgs {
     pub shard: Option<Shard>,
     /// Share the problems out among these GPUs, as in 0,1,2; other devices by name. A GPU that is
     /// named twice gets two processes, which compile at once and measure in turns
-    #[arg(long, value_delimiter = ',', value_name = "N,..", conflicts_with_all = ["device", "add"])]
+    #[arg(long, value_delimiter = ',', value_name = "N,..", conflicts_with = "device")]
     pub devices: Vec<String>,
     /// Say nothing but errors
     #[arg(long, short)]
@@ -252,11 +252,11 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
     let fingerprint = Fingerprint::of(&client);
     let mut table = match args.output.exists() {
         true if args.add => {
-            let old = Table::load(&args.output)?;
+            let old = load_current(&args.output)?;
             to_be_added_to(old, &args.output, &fingerprint, args.method.effort)?
         }
         // What the same command wrote before it was cut off.
-        true if args.part && !args.fresh => Table::load(&args.output)
+        true if args.part && !args.fresh => load_current(&args.output)
             .ok()
             .filter(|old| old.command == command_line())
             .and_then(|old| {
@@ -300,6 +300,15 @@ pub fn command_line() -> String {
     format!("autotune {}", arguments.trim_start_matches("autotune "))
 }
 
+/// A table of these kernels.
+fn load_current(path: &Path) -> Result<Table> {
+    let table = Table::load(path)?;
+    if !table.is_current() {
+        bail!("{} was measured with other kernels: run without --add", path.display());
+    }
+    Ok(table)
+}
+
 /// A table that goes on from the one at `path`.
 fn to_be_added_to(old: Table, path: &Path, device: &Fingerprint, effort: Effort) -> Result<Table> {
     if old.device != *device {
@@ -315,9 +324,6 @@ fn to_be_added_to(old: Table, path: &Path, device: &Fingerprint, effort: Effort)
             device.nvrtc
         );
     }
-    if !old.is_current() {
-        bail!("{} was measured with other kernels: run without --add", path.display());
-    }
     let mut table = new_table(device.clone(), effort.min(old.effort));
     table.drift = old.drift;
     table.entries = old.entries;
@@ -331,7 +337,16 @@ fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
     for worker in &mut workers {
         worker.arguments.push("--part".to_owned());
     }
-    let problems = args.problems.tasks(cpu)?.len();
+    let mut tasks = args.problems.tasks(cpu)?;
+    if args.add && args.output.exists() {
+        let old = load_current(&args.output)?;
+        tasks.retain(|task| old.get(&task.problem).is_none());
+        // Each part goes on from all of it; one that was cut off has it already.
+        for worker in workers.iter().filter(|worker| !worker.output.exists()) {
+            old.save(&worker.output)?;
+        }
+    }
+    let problems = tasks.len();
     let mut report = RunReport::default();
     share_out(&workers, problems, args.quiet, &mut |mut value| {
         if let Ok(part) = serde_json::from_value(value["report"].take()) {

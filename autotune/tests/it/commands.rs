@@ -111,10 +111,16 @@ fn parts_are_measured_apart_and_merged() {
 
     // One process for each device; here both are the same.
     success(&[&tiny[..], &["--devices", "cpu,cpu", "--output", &shared]].concat());
-    let shared = Table::load(Path::new(&shared)).unwrap();
+    let shared_path = shared;
+    let shared = Table::load(Path::new(&shared_path)).unwrap();
     let problems = |table: &Table| table.entries.iter().map(|e| e.problem).collect::<Vec<_>>();
     assert_eq!(problems(&shared), problems(&merged));
     assert!(shared.command.contains("--devices cpu,cpu"), "{}", shared.command);
+    let more = ["--seq", "7,9", "--add", "--devices", "cpu,cpu", "--output", &shared_path];
+    success(&[&tiny[..], &more].concat());
+    let extended = Table::load(Path::new(&shared_path)).unwrap();
+    assert_eq!(extended.entries.len(), 4);
+    assert!(shared.entries.iter().all(|entry| extended.entries.contains(entry)), "all are kept");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "no part is left");
 
     // A part that was done when the whole was cut off is not measured again.

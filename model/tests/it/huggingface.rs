@@ -1,11 +1,9 @@
 //! Parity with Hugging Face's PatchTST: the same weights and inputs give the same outputs, losses
 //! and gradients. `tests/reference/huggingface.py` wrote the files.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use tilewright_patchtst::PatchTst;
 use tilewright_patchtst::config::{AttentionKind, ModelConfig, Task};
 use tilewright_patchtst::ops::control;
@@ -13,7 +11,7 @@ use tilewright_patchtst::pass::TrainingPass;
 use tilewright_patchtst::tensors::{self, NamedTensors};
 use tilewright_patchtst::weights::{from_theirs, huggingface, to_theirs};
 
-use crate::support::{assert_close, values};
+use crate::support::{assert_close, gradients, values};
 
 /// Those that run through the kernels too, each of which takes a while to compile.
 const BY_KERNELS: [&str; 4] = ["defaults", "post_norm", "channel_attention", "cls_token"];
@@ -125,26 +123,6 @@ impl Case {
 
 fn floats(data: &TensorData) -> Vec<f32> {
     data.iter::<f32>().collect()
-}
-
-fn gradients(model: &PatchTst, gradients: &Gradients) -> NamedTensors {
-    struct Collect<'a>(tensors::Path, &'a Gradients, NamedTensors);
-    impl ModuleVisitor for Collect<'_> {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.exit();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = param.val().grad(self.1) {
-                self.2.insert(self.0.name(), gradient.to_data());
-            }
-        }
-    }
-    let mut collect = Collect(tensors::Path::default(), gradients, BTreeMap::new());
-    model.visit(&mut collect);
-    collect.2
 }
 
 #[test]

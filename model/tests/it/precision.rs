@@ -1,14 +1,13 @@
 //! Mixed precision: bf16 activations, f32 weights and sums.
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{DType, Device, FloatDType, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use tilewright_patchtst::PatchTst;
 use tilewright_patchtst::config::{AttentionKind, Config, Precision, Task, presets};
 use tilewright_patchtst::heads::Heads;
 use tilewright_patchtst::ops::{self, control};
 use tilewright_patchtst::pass::TrainingPass;
 use tilewright_patchtst::patching::patches;
-use tilewright_patchtst::tensors::{self, NamedTensors, Path};
+use tilewright_patchtst::tensors::{self, NamedTensors};
 use tilewright_patchtst::train::adam::Adam;
 use tilewright_patchtst::train::batch::BatchShape;
 use tilewright_patchtst::train::checkpoint::Checkpoint;
@@ -17,7 +16,7 @@ use tilewright_patchtst::train::schedule::StepRate;
 use tilewright_patchtst::train::step::Stepper;
 use tilewright_patchtst::train::training_loop::Outcome;
 
-use crate::support::{random, tiny, train, values};
+use crate::support::{gradients, random, tiny, train, values};
 
 /// The tiny preset with these keys set, on plain attention unless they say otherwise.
 fn config(assignments: &[&str]) -> Config {
@@ -30,22 +29,8 @@ fn config(assignments: &[&str]) -> Config {
     config
 }
 
-/// The gradients of all that is learned, by name.
-fn gradients(config: &Config, precision: Precision) -> (f32, NamedTensors) {
-    struct Collect<'a>(Path, &'a Gradients, NamedTensors);
-    impl ModuleVisitor for Collect<'_> {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.exit();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = param.val().grad(self.1) {
-                self.2.insert(self.0.name(), gradient.to_data());
-            }
-        }
-    }
+/// A loss, and the gradients of all that is learned.
+fn loss_and_gradients(config: &Config, precision: Precision) -> (f32, NamedTensors) {
     const BATCH: usize = 8;
     const CHANNELS: usize = 3;
     let mut model = config.model.clone();
@@ -72,18 +57,15 @@ fn gradients(config: &Config, precision: Precision) -> (f32, NamedTensors) {
     let loss = network.loss(x, y, None, Some(&pass));
     assert_eq!(loss.dtype(), DType::F32);
     let value = values(&loss)[0];
-    let all = loss.backward();
-    let mut collect = Collect(Path::default(), &all, NamedTensors::new());
-    network.visit(&mut collect);
-    (value, collect.2)
+    (value, gradients(&network, &loss.backward()))
 }
 
 /// The largest relative distance between the gradients of a parameter in both precisions, by the
 /// Euclidean norm, and whose it is. A bias is measured by its weight's gradient beside its own: the
 /// gradients of a key's bias and of biases ahead of batch normalisation are zero but for rounding.
 fn distance(config: &Config) -> (f64, String) {
-    let (loss, expected) = gradients(config, Precision::F32);
-    let (rounded, found) = gradients(config, Precision::Bf16);
+    let (loss, expected) = loss_and_gradients(config, Precision::F32);
+    let (rounded, found) = loss_and_gradients(config, Precision::Bf16);
     assert!((loss - rounded).abs() < 0.005 * loss.abs(), "{rounded} instead of {loss}");
     assert_eq!(found.len(), expected.len());
     let squares = |data: &TensorData| data.iter::<f64>().map(|value| value * value).sum::<f64>();

@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tilewright_patchtst::PatchTst;
 use tilewright_patchtst::config::{AttentionKind, Config, presets};
 use tilewright_patchtst::data::Data;
 use tilewright_patchtst::progress::Progress;
 use tilewright_patchtst::runtime;
+use tilewright_patchtst::tensors::{self, NamedTensors};
 use tilewright_patchtst::train::run_folder::RunFolder;
 use tilewright_patchtst::train::training_loop::{Outcome, Trainer};
 
@@ -71,4 +74,25 @@ pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
             "value {index}: {f} instead of {e} (largest {size}, tolerance {tolerance})"
         );
     }
+}
+
+/// The gradients of all that is learned, by name.
+pub fn gradients(model: &PatchTst, gradients: &Gradients) -> NamedTensors {
+    struct Collect<'a>(tensors::Path, &'a Gradients, NamedTensors);
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = param.val().grad(self.1) {
+                self.2.insert(self.0.name(), gradient.to_data());
+            }
+        }
+    }
+    let mut collect = Collect(tensors::Path::default(), gradients, NamedTensors::new());
+    model.visit(&mut collect);
+    collect.2
 }
