@@ -132,7 +132,8 @@ mod gpu {
                 value_dim: 64,
                 seq_q,
                 seq_k,
-                batch: 1 + seq_q % 7,
+                // Enough for a GPU to be full: few would take blocks of keys, whatever the length.
+                batch: 300 + seq_q % 7,
                 heads: HEADS,
                 kv_heads: HEADS,
                 class: VariantClass::from(variant.stages()),
