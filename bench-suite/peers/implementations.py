@@ -146,7 +146,8 @@ def flex(case: Case, device: torch.device, learned: Learned) -> Attention:
     if mask_mod is not None:
         mask = create_block_mask(mask_mod, None, None, case.seq_q, case.seq_k, device=str(device))
     compiled = torch.compile(flex_attention, fullgraph=True, dynamic=False)
-    # Its own choice of stages first; what a learned table brings along may leave room for fewer.
+    # Its own choice of stages first; the forward kernel of a learned table may have room for fewer. A
+    # backward kernel that does not fit says so itself.
     stages: list[dict[str, int]] = [{}, {"num_stages": 2}, {"num_stages": 1}]
 
     def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -32,7 +32,8 @@ Examples:
   autotune run --preset patchtst --devices 0,0,0,0 --output my.json
                                                          four processes compile for one GPU
   autotune run --shard 2/3 --output part2.json           one of three machines; then autotune merge
-  autotune run --add --preset vit --output my.json       measure only what the table lacks
+  autotune run --add --preset vit --output my.json       measure only what the table lacks,
+                                                         with --devices too
   TILEWRIGHT_TABLE=my.json patchtst train                use the table
 
 A run that is cut off, by whatever, goes on with the same command: every measurement is in
@@ -76,6 +77,9 @@ pub struct RunArgs {
     /// A part of a run: what the same command left in its file is kept
     #[arg(long, hide = true)]
     pub part: bool,
+    /// A table that the whole run adds to: its problems are no part's
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub base: Option<PathBuf>,
 }
 
 /// How plans are measured, and for how long.
@@ -246,25 +250,34 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
     keep_kernels(args.method.cache.as_deref())?;
     let (client, _) = open_device(&args.problems.device)?;
     let mut tasks = args.problems.tasks(Device::of(&client).is_cpu())?;
+    let fingerprint = Fingerprint::of(&client);
+    if let Some(path) = &args.base {
+        let base = to_be_added_to(path, &fingerprint)?;
+        tasks.retain(|task| base.get(&task.problem).is_none());
+    }
     if let Some(shard) = args.shard {
         tasks = shard.of(tasks);
     }
-    let fingerprint = Fingerprint::of(&client);
-    let mut table = match args.output.exists() {
-        true if args.add => {
-            let old = load_current(&args.output)?;
-            to_be_added_to(old, &args.output, &fingerprint, args.method.effort)?
-        }
-        // What the same command wrote before it was cut off.
-        true if args.part && !args.fresh => load_current(&args.output)
-            .ok()
-            .filter(|old| old.command == command_line())
-            .and_then(|old| {
-                to_be_added_to(old, &args.output, &fingerprint, args.method.effort).ok()
-            })
-            .unwrap_or_else(|| new_table(fingerprint, args.method.effort)),
-        _ => new_table(fingerprint, args.method.effort),
+    // What the same part of the same command wrote before it was cut off.
+    let left = || {
+        let left = load_current(&args.output).ok()?;
+        let same = left.command == command_line() && left.device == fingerprint;
+        same.then_some(left)
     };
+    let old = match args.part {
+        true if args.fresh => None,
+        true => left(),
+        false if args.add && args.output.exists() => {
+            Some(to_be_added_to(&args.output, &fingerprint)?)
+        }
+        false => None,
+    };
+    let mut table = new_table(fingerprint.clone(), args.method.effort);
+    if let Some(old) = old {
+        table.effort = table.effort.min(old.effort);
+        table.drift = old.drift;
+        table.entries = old.entries;
+    }
     tasks.retain(|task| table.get(&task.problem).is_none());
     let outcome = measure(args, &client, &tasks, &mut table)?;
     Ok((table, RunReport::of(&outcome)))
@@ -300,7 +313,7 @@ pub fn command_line() -> String {
     format!("autotune {}", arguments.trim_start_matches("autotune "))
 }
 
-/// A table of these kernels.
+/// A table of these kernels, to be added to.
 fn load_current(path: &Path) -> Result<Table> {
     let table = Table::load(path)?;
     if !table.is_current() {
@@ -309,8 +322,9 @@ fn load_current(path: &Path) -> Result<Table> {
     Ok(table)
 }
 
-/// A table that goes on from the one at `path`.
-fn to_be_added_to(old: Table, path: &Path, device: &Fingerprint, effort: Effort) -> Result<Table> {
+/// The same, of this device.
+fn to_be_added_to(path: &Path, device: &Fingerprint) -> Result<Table> {
+    let old = load_current(path)?;
     if old.device != *device {
         bail!(
             "{} was measured on {} with driver {} and NVRTC {}, and this is {} with {} and {}: run \
@@ -324,10 +338,7 @@ fn to_be_added_to(old: Table, path: &Path, device: &Fingerprint, effort: Effort)
             device.nvrtc
         );
     }
-    let mut table = new_table(device.clone(), effort.min(old.effort));
-    table.drift = old.drift;
-    table.entries = old.entries;
-    Ok(table)
+    Ok(old)
 }
 
 /// One process for each device, each with its part of the problems.
@@ -338,12 +349,15 @@ fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
         worker.arguments.push("--part".to_owned());
     }
     let mut tasks = args.problems.tasks(cpu)?;
-    if args.add && args.output.exists() {
-        let old = load_current(&args.output)?;
+    let old = match args.add && args.output.exists() {
+        true => Some(load_current(&args.output)?),
+        false => None,
+    };
+    if let Some(old) = &old {
         tasks.retain(|task| old.get(&task.problem).is_none());
-        // Each part goes on from all of it; one that was cut off has it already.
-        for worker in workers.iter().filter(|worker| !worker.output.exists()) {
-            old.save(&worker.output)?;
+        for worker in &mut workers {
+            let base = args.output.to_string_lossy().into_owned();
+            worker.arguments.extend(["--base".to_owned(), base]);
         }
     }
     let problems = tasks.len();
@@ -353,7 +367,8 @@ fn shared_out(args: &RunArgs) -> Result<(Table, RunReport)> {
             report.add(part);
         }
     })?;
-    let tables: Result<Vec<Table>, _> = workers.iter().map(|w| Table::load(&w.output)).collect();
+    let parts = workers.iter().map(|worker| Ok(Table::load(&worker.output)?));
+    let tables: Result<Vec<Table>> = old.into_iter().map(Ok).chain(parts).collect();
     let mut table = merged(tables?)?;
     table.command = command_line();
     table.check(&args.output)?;

@@ -23,11 +23,11 @@ const ROW_BYTES: usize = 128;
 const SECTOR_BYTES: usize = 32;
 /// Heads of at most half as many bytes are four to a cube, one for each plane.
 const SMALL_HEAD_BYTES: usize = ROW_BYTES / 2;
-/// The longest sequences that `resident` has for itself whatever their heads.
+/// The longest sequences that `resident` has but for the exceptions in [`streams`].
 const SHORT: usize = 128;
-/// Up to this head dimension it is the faster one for longer sequences too.
+/// Up to this head dimension it is the faster one for longer sequences too, forward.
 const NARROW: usize = 24;
-/// In the backward pass.
+/// Up to this one, backward.
 const NARROW_BACKWARD: usize = 8;
 /// From so many groups on, a device is full whatever the size of a cube.
 const MANY_GROUPS: usize = 100_000;
@@ -35,14 +35,14 @@ const MANY_GROUPS: usize = 100_000;
 const CROWD: usize = 8;
 /// Sixteens of queries that are worth sharing out among the planes of a cube of `streaming`.
 const SHARED_ROWS: usize = 4;
-/// Head dimensions beyond which a plane has no registers for an output in `f32`.
-const LONG_ROWS: usize = 80;
+/// Head dimensions, of queries and values alike, beyond which [`OUTPUT_REGISTERS`] are too few.
+const LONG_ROWS: usize = OUTPUT_REGISTERS / 6 * COLS;
 /// Tiles of queries by head dimension from which on `f32` is faster in blocks of keys.
 const MANY_TILES: usize = 20;
 
 /// A plan that works well without measuring, if tensor cores can run the problem.
 pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
-    if has_little_to_share(problem) {
+    if !device.tensor_cores || has_little_to_share(problem) {
         return None;
     }
     if streams(problem, device) {
@@ -62,21 +62,26 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
     }
 }
 
-/// Whether plain units are faster: three of the four planes of a cube would have no query, and rows
-/// are too long for one plane.
+/// Whether plain units are faster: of the planes of a cube that takes blocks of keys, all but one
+/// would have no query, and rows are too long for one plane.
 fn has_little_to_share(problem: &Problem) -> bool {
-    let longer = problem.head_dim.max(problem.value_dim);
+    let longest = problem.seq_q.max(problem.seq_k);
     let single = problem.dtype == DType::F32 && problem.pass == Pass::Forward;
-    single && problem.seq_q <= ROWS && longer > LONG_ROWS
+    single && longest <= ROWS && longer_dim(problem) > LONG_ROWS
+}
+
+fn longer_dim(problem: &Problem) -> usize {
+    problem.head_dim.max(problem.value_dim).max(1)
 }
 
 /// Whether blocks of keys are the faster way, of what both can run.
 fn streams(problem: &Problem, device: &Device) -> bool {
     let Problem { pass, dtype, seq_q, seq_k, .. } = *problem;
-    let longer = problem.head_dim.max(problem.value_dim);
+    let longer = longer_dim(problem);
     let single = dtype == DType::F32;
+    // What was measured; a mask, besides, asks for a list of blocks first.
     let plain = !problem.class.changes_score() && !problem.class.masks();
-    let crowd = problem.groups() / device.multiprocessors;
+    let crowd = problem.groups() / device.multiprocessors.max(1);
     if problem.heads != problem.kv_heads {
         return true;
     }
@@ -84,8 +89,7 @@ fn streams(problem: &Problem, device: &Device) -> bool {
         let narrow = if pass == Pass::Forward { NARROW } else { NARROW_BACKWARD };
         return single || !plain || longer > narrow || crowd < CROWD;
     }
-    // With few heads, four planes to each leave less of a multiprocessor idle than one does. The list
-    // of blocks that a mask asks for would cost more.
+    // With few heads, four planes to each leave less of a multiprocessor idle than one does.
     let rows = seq_q.div_ceil(ROWS);
     let shares = single || pass == Pass::Forward;
     if plain && shares && crowd < 2 && rows >= SHARED_ROWS {
@@ -99,8 +103,7 @@ fn streams(problem: &Problem, device: &Device) -> bool {
 /// fewer, longer pieces, smaller cubes leave more of them to a multiprocessor, whose loads then
 /// overlap with others' work.
 fn most_heads(problem: &Problem) -> usize {
-    let longer = problem.head_dim.max(problem.value_dim);
-    let bytes = longer.div_ceil(COLS) * COLS * problem.dtype.bytes();
+    let bytes = longer_dim(problem).div_ceil(COLS) * COLS * problem.dtype.bytes();
     let single = problem.dtype == DType::F32;
     let wide = problem.groups() >= MANY_GROUPS && (single || problem.pass == Pass::Forward);
     let most = (if wide { 2 * ROW_BYTES } else { ROW_BYTES } / bytes).max(1);
@@ -115,17 +118,17 @@ fn most_heads(problem: &Problem) -> usize {
 
 /// Fewer heads where cubes of so many would leave multiprocessors idle: at the end, or throughout.
 fn shared_out(most: usize, problem: &Problem, device: &Device) -> usize {
-    let groups = problem.groups();
+    let (groups, multiprocessors) = (problem.groups(), device.multiprocessors.max(1));
     let smaller = |heads| largest_divisor(problem.heads, heads - 1);
     let mut heads = most;
-    if groups < CROWD * device.multiprocessors {
-        while heads > 1 && groups / heads < device.multiprocessors {
+    if groups < CROWD * multiprocessors {
+        while heads > 1 && groups / heads < multiprocessors {
             heads = smaller(heads);
         }
         return heads;
     }
     // Heads of the multiprocessor that has the most.
-    let longest = |heads: usize| (groups / heads).div_ceil(device.multiprocessors) * heads;
+    let longest = |heads: usize| (groups / heads).div_ceil(multiprocessors) * heads;
     while heads > 1 && longest(heads) > longest(1) + longest(1) / 20 {
         heads = smaller(heads);
     }

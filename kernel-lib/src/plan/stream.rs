@@ -24,8 +24,9 @@ pub(super) fn rule(problem: &Problem, device: &Device) -> Option<Plan> {
         .find(|plan| plan.check(problem, device).is_ok())
 }
 
-/// Whether blocks of 64 are the faster ones: registers and shared memory leave room for more of the
-/// others, and few keys fill half of one. `f32` takes twice as much of both.
+/// Whether blocks of 64 are the faster ones. Those of 32 take fewer registers and less shared memory,
+/// so that more cubes run at once, `f32` twice as much of both; and short sequences would leave half
+/// of a block of 64 empty.
 fn has_wide_blocks(problem: &Problem) -> bool {
     let Problem { head_dim, value_dim, seq_q, seq_k, .. } = *problem;
     let longer = head_dim.max(value_dim);

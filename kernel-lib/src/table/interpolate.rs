@@ -26,6 +26,10 @@ const CONTENDERS: usize = RUNNERS_UP + 1;
 const BLUR: f64 = 0.1;
 /// Groups that fill a large device: about eight for each multiprocessor.
 const FULL: f64 = 1024.0;
+/// What an octave of groups counts up to there.
+const BELOW_FULL: f64 = 0.5;
+/// And beyond.
+const BEYOND_FULL: f64 = 0.125;
 /// How much slower than the best a plan is taken to be where nothing is known of it.
 const UNKNOWN_SLOWDOWN: f64 = 1.25;
 
@@ -99,13 +103,13 @@ impl<'a> Neighbour<'a> {
         named.map_or(self.unnamed, |(_, slowdown)| *slowdown)
     }
 
-    /// That of what the rule says there: it may have changed since the entry was measured.
+    /// That of what the rule says there now; where the entry does not name it, of what it said when
+    /// the entry was measured.
     fn slowdown_of_rule(&self, device: &Device) -> f64 {
-        let entry = self.entry;
-        let best = entry.contenders().map(|c| c.nanoseconds).fold(f64::INFINITY, f64::min);
-        let rule = Plan::rule(&entry.problem, device);
-        let named = entry.contenders().find(|contender| contender.plan == rule);
-        let time = named.map(|contender| contender.nanoseconds).or(entry.rule_nanoseconds);
+        let best = self.entry.contenders().map(|c| c.nanoseconds).fold(f64::INFINITY, f64::min);
+        let rule = Plan::rule(&self.entry.problem, device);
+        let named = self.entry.contenders().find(|contender| contender.plan == rule);
+        let time = named.map(|contender| contender.nanoseconds).or(self.entry.rule_nanoseconds);
         time.map_or(self.unnamed, |time| (time / best).ln().max(0.0))
     }
 }
@@ -174,8 +178,8 @@ pub fn nearest<'a>(
 /// the other.
 ///
 /// Sequence lengths and head dimensions decide what fits on chip and count in full; the number of
-/// groups and of heads that share a key head decide how well a device is filled and count less, but
-/// where groups do not fill one.
+/// groups and of heads that share a key head decide how well a device is filled and count less:
+/// groups by half where they do not fill one, by an eighth beyond.
 pub fn distance(a: &Problem, b: &Problem) -> Option<f64> {
     let same = a.pass == b.pass
         && a.dtype == b.dtype
@@ -197,5 +201,5 @@ pub fn distance(a: &Problem, b: &Problem) -> Option<f64> {
 /// How many groups there are, in octaves as they count.
 fn crowding(groups: usize) -> f64 {
     let octaves = (groups.max(1) as f64 / FULL).log2();
-    if octaves > 0.0 { octaves / 8.0 } else { octaves / 2.0 }
+    octaves * if octaves > 0.0 { BEYOND_FULL } else { BELOW_FULL }
 }

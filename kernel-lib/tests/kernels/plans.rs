@@ -90,6 +90,14 @@ fn the_rule_is_what_was_measured_to_be_fastest() {
         let plan = Plan::rule(&Problem { dtype, ..sizes }, &device);
         assert_eq!(plan.to_string(), fastest, "{pass} {dtype} B{batch} H{heads} S{seq} D{dim}");
     }
+    // One query among many keys has tensor cores all the same.
+    let decoding = Problem { seq_q: 1, ..problem(Forward, 4096, 128) };
+    assert_eq!(Plan::rule(&decoding, &device).lowering, Lowering::Mma);
+    // What a device does not say of itself is no reason to panic.
+    for odd in [Device { multiprocessors: 0, ..device }, cpu()] {
+        let plan = Plan::rule(&decoding, &odd);
+        assert_eq!(plan.check(&decoding, &odd), Ok(()), "{plan}");
+    }
 }
 
 #[test]
