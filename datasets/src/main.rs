@@ -1,6 +1,16 @@
 //! `datasets`: list, inspect, fetch and make benchmark time series.
-use clap::Parser;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    tilewright_datasets::cli::run(tilewright_datasets::cli::Cli::parse())
+use clap::Parser;
+use tilewright_datasets::cli;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // In one line, causes and all; returned from here, it would be printed over several.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

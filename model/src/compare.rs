@@ -74,8 +74,12 @@ impl Comparison {
             let cell = |run: &Metrics| run.test_drop_last?.get(name).map(number);
             line(&format!("published* {name}"), &cell);
         }
-        for name in self.measured(|run| Some(run.val)).into_iter().filter(|name| is_loss(name)) {
-            line(&format!("validation {name}"), &|run| run.val.get(name).map(number));
+        // What runs are stopped early by; runs of several tasks have several.
+        let scores = self.runs.iter().filter_map(|run| Some(run.metrics.as_ref()?.val));
+        let losses: BTreeSet<&str> = scores.map(|score| score.loss_name()).collect();
+        for name in losses {
+            let cell = |run: &Metrics| (run.val.loss_name() == name).then(|| run.val.loss());
+            line(&format!("validation {name}"), &|run| cell(run).map(number));
         }
         line("epochs (best)", &|run| Some(format!("{} ({})", run.epochs, run.best_epoch)));
         line("seconds per epoch", &|run| Some(format!("{:.2}", run.epoch_seconds)));
@@ -111,11 +115,6 @@ impl Comparison {
             marks: Vec::new(),
         }
     }
-}
-
-/// Whether runs are stopped early by it, as a validation error.
-fn is_loss(name: &str) -> bool {
-    matches!(name, "MSE" | "cross-entropy")
 }
 
 fn missing() -> String {

@@ -77,7 +77,7 @@ impl Forecaster {
             bail!("model.task = {task}: the model was not trained to forecast{other}");
         }
         // A forecast reads one window at a time.
-        config.model.check_batch(1, checkpoint.facts.inputs.len())?;
+        config.model.check_window(checkpoint.facts.inputs.len())?;
         Ok(Self {
             model: checkpoint.model(config, device)?,
             facts: checkpoint.facts.clone(),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
+use tilewright_datasets::Scaler;
 
 use crate::config::{Config, Task};
 use crate::data::ts::TsFile;
@@ -15,8 +16,47 @@ use crate::train::report::write_whole;
 pub struct Predictor {
     model: PatchTst,
     facts: DataFacts,
+    answers: Answers,
     batch: usize,
     device: Device,
+}
+
+/// What the model's outputs stand for.
+enum Answers {
+    /// The classes' names.
+    Classes(Vec<String>),
+    /// The scale of the numbers that were learned.
+    Numbers(Scaler),
+}
+
+impl Answers {
+    /// By the model's task; refuses another one, and a checkpoint that lacks what it needs.
+    fn of(config: &Config, facts: &DataFacts) -> Result<Self> {
+        let (task, targets) = (config.model.task, config.model.targets);
+        match (task, &facts.target_scaler) {
+            (Task::Classification, _) => match facts.outputs.len() {
+                classes if classes == targets && classes > 0 => {
+                    Ok(Self::Classes(facts.outputs.clone()))
+                }
+                classes => bail!(
+                    "model.task = classification: the checkpoint names {classes} classes, \
+                     model.targets = {targets}; use the config.toml that the run wrote beside it"
+                ),
+            },
+            (Task::Regression, Some(scaler)) => Ok(Self::Numbers(scaler.clone())),
+            (Task::Regression, None) => bail!(
+                "model.task = regression: the checkpoint has no scale of the numbers; use the \
+                 config.toml that the run wrote beside it"
+            ),
+            (Task::Forecast, _) => bail!(
+                "model.task = forecast: the model was not trained on labelled cases; use patchtst \
+                 forecast"
+            ),
+            (Task::Pretrain, _) => {
+                bail!("model.task = pretrain: the model was not trained on labelled cases")
+            }
+        }
+    }
 }
 
 /// What is said of each case of a file.
@@ -29,19 +69,16 @@ pub enum Predictions {
 }
 
 impl Predictor {
-    /// The trained model of `checkpoint` on `device`; refuses one of another task, and batches
-    /// (`train.batch_size`) that cannot be indexed.
+    /// The trained model of `checkpoint` on `device`; refuses one of another task or without what
+    /// its task needs, and batches (`train.batch_size`) that cannot be indexed.
     pub fn new(config: &Config, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
-        let task = config.model.task;
-        if !task.is_labelled() {
-            let other = if task == Task::Forecast { "; use patchtst forecast" } else { "" };
-            bail!("model.task = {task}: the model was not trained on labelled cases{other}");
-        }
+        let answers = Answers::of(config, &checkpoint.facts)?;
         let batch = config.train.batch_size;
         config.model.check_batch(batch, checkpoint.facts.inputs.len())?;
         Ok(Self {
             model: checkpoint.model(config, device)?,
             facts: checkpoint.facts.clone(),
+            answers,
             batch,
             device: device.clone(),
         })
@@ -64,15 +101,14 @@ impl Predictor {
             bail!("{}: case {}: a value is too large", file.name, place / (context * channels) + 1);
         }
         let outputs = outputs(&self.model, &x, channels, self.batch, &self.device)?;
-        Ok(match &self.facts.target_scaler {
-            Some(scaler) => Predictions::Numbers(scaler.inverse(&outputs)?),
-            None => {
-                let names = self.facts.outputs.clone();
+        Ok(match &self.answers {
+            Answers::Numbers(scaler) => Predictions::Numbers(scaler.inverse(&outputs)?),
+            Answers::Classes(names) => {
                 let probabilities = outputs
                     .chunks_exact(names.len())
                     .flat_map(|scores| log_softmax(scores).into_iter().map(f64::exp))
                     .collect();
-                Predictions::Classes { names, probabilities }
+                Predictions::Classes { names: names.clone(), probabilities }
             }
         })
     }

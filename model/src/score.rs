@@ -52,6 +52,16 @@ impl Score {
         }
     }
 
+    /// What people call the loss. A regression's is of scaled numbers, so it is none of those that
+    /// have a name.
+    pub fn loss_name(&self) -> &'static str {
+        match self {
+            Self::Classes(_) => "cross-entropy",
+            Self::Numbers(_) => "loss",
+            Self::Errors(_) => "MSE",
+        }
+    }
+
     /// Its numbers as people call them, the most telling first.
     pub fn named(&self) -> Vec<(&'static str, f64)> {
         match self {

@@ -32,23 +32,41 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
+    /// Completed by its data.
     pub(super) fn load(&self) -> Result<Config> {
+        data::complete(self.load_open()?)
+    }
+
+    /// As it was given: what labelled cases decide is still open.
+    pub(super) fn load_open(&self) -> Result<Config> {
         let config = match (&self.preset, &self.config) {
             (Some(name), _) => presets::by_name(name)?,
             (None, Some(path)) => Config::from_file(path)?,
             (None, None) => Config::default(),
         };
-        self.lay_over(config)
+        set_over(config, self.all_assignments(), self.device.as_deref())
     }
 
     pub(super) fn lay_over(&self, config: Config) -> Result<Config> {
-        let assignments = self.set.iter().chain(&self.assignments);
-        lay_over(config, assignments, self.device.as_deref())
+        lay_over(config, self.all_assignments(), self.device.as_deref())
+    }
+
+    fn all_assignments(&self) -> impl Iterator<Item = &String> {
+        self.set.iter().chain(&self.assignments)
     }
 }
 
 /// `config` with single keys and a device set over it, completed by its data, checked.
 fn lay_over<'a>(
+    config: Config,
+    assignments: impl Iterator<Item = &'a String>,
+    device: Option<&str>,
+) -> Result<Config> {
+    data::complete(set_over(config, assignments, device)?)
+}
+
+/// The same without its data.
+fn set_over<'a>(
     mut config: Config,
     assignments: impl Iterator<Item = &'a String>,
     device: Option<&str>,
@@ -63,9 +81,6 @@ fn lay_over<'a>(
     if let Some(device) = device {
         config.runtime.device = device.into();
     }
-    config.check()?;
-    let config = data::complete(config)?;
-    // What rests on the data's numbers.
     config.check()?;
     Ok(config)
 }

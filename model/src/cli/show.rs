@@ -23,13 +23,21 @@ pub struct ShowArgs {
 }
 
 pub(super) fn run(args: &ShowArgs) -> Result<()> {
-    let config = args.config.load()?;
+    let config = args.config.load_open()?;
+    print!("{}", config.to_toml()?);
+    println!();
     let m = &config.model;
+    if m.context == 0 || m.targets == 0 {
+        println!(
+            "# model.context = {}, model.targets = {}: 0 is taken from data.train; set both to see \
+             parameters and shapes",
+            m.context, m.targets
+        );
+        return Ok(());
+    }
     // Counting needs no GPU.
     let device = burn::tensor::Device::flex();
     let parameters = learned(&PatchTst::new(m, args.channels, config.train.seed, &device));
-    print!("{}", config.to_toml()?);
-    println!();
     println!("# channels          {}", args.channels);
     println!("# parameters        {parameters}");
     let tokens = m.tokens();

@@ -56,7 +56,7 @@ pub struct SweepArgs {
 }
 
 pub(super) fn run(args: &SweepArgs) -> Result<()> {
-    let base = args.config.load()?;
+    let base = args.config.load_open()?;
     let dimensions = dimensions(args)?;
     let folder = args.output.clone().unwrap_or_else(|| default_folder(&base, &dimensions));
     let cells = sweep::cells(&base, &dimensions, &folder)?;
@@ -68,7 +68,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<()> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
 
-    let mut report = Report::new(&base.data_name(), &dimensions, &cells);
+    let mut report = Report::new(&subject(&base), &dimensions, &cells);
     let members: Vec<_> = cells
         .iter()
         .enumerate()
@@ -149,12 +149,20 @@ fn dimensions(args: &SweepArgs) -> Result<Vec<Dimension>> {
     Ok(dimensions)
 }
 
+/// What is swept: its data, or the task where every combination names its own.
+fn subject(base: &Config) -> String {
+    match base.data_name() {
+        name if name.is_empty() => base.purpose(),
+        name => name,
+    }
+}
+
 fn default_folder(base: &Config, dimensions: &[Dimension]) -> PathBuf {
     let runs = Path::new(&base.runtime.runs);
     if !base.runtime.name.is_empty() {
         return runs.join(&base.runtime.name);
     }
-    let name = base.data_name();
+    let name = subject(base);
     let dataset = Path::new(&name).file_stem().unwrap_or_default();
     let names: Vec<&str> = dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
     runs.join(format!("sweep-{}-{}", dataset.to_string_lossy(), names.join("-")))

@@ -13,7 +13,7 @@ pub mod presets;
 mod pretrain;
 mod prune;
 mod runtime;
-pub mod size;
+mod size;
 mod train;
 mod variant;
 

@@ -4,7 +4,7 @@
 use super::{AttentionKind, ConfigError, ModelConfig, Task};
 
 /// Kernels count a tensor's elements in 32 bits.
-pub const MOST_ELEMENTS: u128 = u32::MAX as u128;
+const MOST_ELEMENTS: u128 = u32::MAX as u128;
 
 /// A tensor that a pass through the model lays out in memory.
 struct Activation {
@@ -17,14 +17,28 @@ struct Activation {
 impl ModelConfig {
     /// Refuses a batch of `batch` windows of `channels` channels if one of its tensors has more
     /// elements than kernels can index. Forward and backward pass hold the same shapes, so one
-    /// answer serves training, evaluation and forecasts.
+    /// answer serves training and evaluation.
     pub fn check_batch(&self, batch: usize, channels: usize) -> Result<(), ConfigError> {
-        let Some(Activation { what, elements }) = self.largest_activation(channels) else {
-            return Ok(());
-        };
+        match self.too_large(batch, channels) {
+            Some(reason) => Err(ConfigError::invalid("train.batch_size", batch, reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same of a single window, as forecasts read them: whatever `train.batch_size` is.
+    pub fn check_window(&self, channels: usize) -> Result<(), ConfigError> {
+        match self.too_large(1, channels) {
+            Some(reason) => Err(ConfigError::invalid("model.context", self.context, reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Which tensor of a batch cannot be indexed, and what to do.
+    fn too_large(&self, batch: usize, channels: usize) -> Option<String> {
+        let Activation { what, elements } = self.largest_activation(channels)?;
         let all = elements.saturating_mul(batch as u128);
         if all <= MOST_ELEMENTS {
-            return Ok(());
+            return None;
         }
         let most = MOST_ELEMENTS / elements;
         let advice = match most {
@@ -33,11 +47,10 @@ impl ModelConfig {
                 .to_string(),
             most => format!("use at most {most}"),
         };
-        let reason = format!(
+        Some(format!(
             "with {channels} channels, {what} would be a tensor of {all} elements; kernels index \
              up to {MOST_ELEMENTS}: {advice}"
-        );
-        Err(ConfigError::invalid("train.batch_size", batch, reason))
+        ))
     }
 
     /// The largest tensor of a pass, before heads are pruned.
@@ -165,6 +178,11 @@ mod tests {
     fn a_single_window_may_be_too_large() {
         let error = traffic().check_batch(1, usize::MAX).expect_err("too large").to_string();
         assert!(error.contains("one window alone is too large"), "{error}");
+        // A forecast reads no train.batch_size.
+        let error = traffic().check_window(usize::MAX).expect_err("too large").to_string();
+        assert!(error.starts_with("model.context = 336: with"), "{error}");
+        assert!(!error.contains("train.batch_size") && !error.contains('\n'), "{error}");
+        traffic().check_window(862).expect("a window fits");
         traffic().check_batch(24, 862).expect("the preset's own batch");
         traffic().check_batch(usize::MAX, 0).expect("nothing to index");
     }

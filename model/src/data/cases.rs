@@ -93,7 +93,8 @@ impl Cases {
 }
 
 /// `config` with what its training cases decide: where `model.context` and `model.targets` are 0,
-/// they are the cases' length and the number of their classes. Nothing is read if neither is.
+/// they are the cases' length and the number of their classes. Nothing is read if neither is. What
+/// rests on these numbers is checked.
 pub fn complete(mut config: Config) -> Result<Config> {
     let model = &mut config.model;
     if !model.task.is_labelled() || (model.context > 0 && model.targets > 0) {
@@ -110,6 +111,7 @@ pub fn complete(mut config: Config) -> Result<Config> {
             _ => 1,
         };
     }
+    config.check()?;
     Ok(config)
 }
 
@@ -133,22 +135,14 @@ impl CaseData {
     /// the run's seed and of each class alike, is validated on instead of trained on.
     pub fn open(config: &Config) -> Result<Self> {
         let (model, data) = (&config.model, &config.data);
-        let read = |path: &str, key: &'static str| -> Result<TsFile> {
-            let file = TsFile::read(named(path, key, model.task)?).context(key)?;
-            check(&file, config).with_context(|| format!("{key} = {path}"))?;
-            Ok(file)
+        let read = |path: &str, key: &'static str| {
+            TsFile::read(named(path, key, model.task)?).context(key)
         };
         let file = read(&data.train, "data.train")?;
+        check(&file, config).with_context(|| format!("data.train = {}", data.train))?;
         let mut test = read(&data.test, "data.test")?;
-        if test.channels != file.channels {
-            bail!(
-                "data.test = {}: its cases have {} dimensions, those of data.train {}",
-                data.test,
-                test.channels,
-                file.channels
-            );
-        }
-        in_the_order_of(&file, &mut test).with_context(|| format!("data.test = {}", data.test))?;
+        fit_to(&file, &mut test, model.task)
+            .with_context(|| format!("data.test = {}", data.test))?;
 
         let strata = match &file.labels {
             Labels::Classes { of, .. } => of.clone(),
@@ -200,22 +194,26 @@ impl CaseData {
     }
 }
 
-/// Refuses cases that the model's task, length or number of targets contradicts.
-fn check(file: &TsFile, config: &Config) -> Result<()> {
-    let model = &config.model;
-    let targets = match (&file.labels, model.task) {
-        (Labels::Classes { names, .. }, Task::Classification) => names.len(),
-        (Labels::Numbers(_), Task::Regression) => 1,
+/// How many targets the cases' labels are; refuses labels that `task` cannot learn.
+fn targets(file: &TsFile, task: Task) -> Result<usize> {
+    match (&file.labels, task) {
+        (Labels::Classes { names, .. }, Task::Classification) => Ok(names.len()),
+        (Labels::Numbers(_), Task::Regression) => Ok(1),
         (_, Task::Regression) => bail!(
             "model.task = regression: the cases have no numbers to regress; the header must say \
              @targetlabel true"
         ),
         _ => bail!(
-            "model.task = {}: the cases have no classes; the header must name them, as in \
-             @classLabel true a b",
-            model.task
+            "model.task = {task}: the cases have no classes; the header must name them, as in \
+             @classLabel true a b"
         ),
-    };
+    }
+}
+
+/// Refuses training cases that the model's task, length or number of targets contradicts.
+fn check(file: &TsFile, config: &Config) -> Result<()> {
+    let model = &config.model;
+    let targets = targets(file, model.task)?;
     if model.context != file.length {
         bail!(
             "model.context = {}: the cases have {} steps; set 0 to take it from data.train",
@@ -232,7 +230,25 @@ fn check(file: &TsFile, config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Counts the classes of `test` as `train` does, whatever the order in its header.
+/// Refuses test cases of another shape than the training cases or without labels of `task`. Their
+/// header may name fewer classes: few cases need not be of every one.
+fn fit_to(train: &TsFile, test: &mut TsFile, task: Task) -> Result<()> {
+    targets(test, task)?;
+    for (what, own, known) in
+        [("dimensions", test.channels, train.channels), ("steps", test.length, train.length)]
+    {
+        if own != known {
+            bail!(
+                "its cases have {own} {what}, those of data.train {known}; both must be of one \
+                 shape"
+            );
+        }
+    }
+    in_the_order_of(train, test)
+}
+
+/// Counts the classes of `test` as `train` does, whichever of them its header names and in whatever
+/// order.
 fn in_the_order_of(train: &TsFile, test: &mut TsFile) -> Result<()> {
     let (Labels::Classes { names: known, .. }, Labels::Classes { names, of }) =
         (&train.labels, &mut test.labels)

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::config::Config;
+use crate::config::{Config, overrides};
+use crate::data;
 use crate::train::group::Member;
 
 pub use children::{Finished, run_all};
@@ -59,7 +60,8 @@ pub struct Cell {
     pub member: Result<Member, String>,
 }
 
-/// All combinations over `base`, in `folder`; the last dimension changes fastest. A combination that
+/// All combinations over `base`, in `folder`; the last dimension changes fastest. What labelled cases
+/// decide must still be open in `base`: each combination may name other cases. A combination that
 /// cannot be configured is a cell that says why; a key that does not exist is an error.
 pub fn cells(base: &Config, dimensions: &[Dimension], folder: &Path) -> Result<Vec<Cell>> {
     for dimension in dimensions {
@@ -100,8 +102,11 @@ fn configure(base: &Config, dimensions: &[Dimension], values: &[String]) -> Resu
             config.set(&format!("{key}={value}"))?;
         }
     }
+    let varied =
+        |key: &str| dimensions.iter().flat_map(|dimension| &dimension.keys).any(|k| k == key);
+    overrides::turn_to_labels(base, &mut config, varied);
     config.check()?;
-    Ok(config)
+    data::complete(config)
 }
 
 /// `patch_size-24_attention-tuned`: a folder's name, so nothing that a path would take amiss.

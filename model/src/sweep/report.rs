@@ -299,7 +299,8 @@ impl Report {
         }
     }
 
-    /// The first of what was measured on the test part over the categories: by their number if they are numbers, else by place.
+    /// The first of what was measured on the test part over the categories: by their number if they
+    /// are numbers, else by place.
     fn errors(&self) -> Lines {
         let numbers: Option<Vec<f64>> =
             self.categories.iter().map(|category| category.parse().ok()).collect();

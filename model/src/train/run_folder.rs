@@ -110,7 +110,8 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<RunFolder>) -> Result<()> 
     folders.iter().try_for_each(|folder| collect(folder, depth - 1, found))
 }
 
-/// Where a new run of `config` goes: under its name, or one made of data set, horizon or task, and time.
+/// Where a new run of `config` goes: under its name, or one made of data set, horizon or task, and
+/// time.
 pub fn path_for(config: &Config) -> PathBuf {
     let runs = Path::new(&config.runtime.runs);
     match config.runtime.name.as_str() {

@@ -89,8 +89,7 @@ impl Seeds {
                 _ => (*name).to_string(),
             })
         });
-        let loss = names.iter().find(|name| **name == "cross-entropy").or(names.first());
-        let loss = loss.copied().unwrap_or_default();
+        let loss = self.seeds.first().map_or("loss", |run| run.val.loss_name());
         let mut table = Table::new(std::iter::once("seed".to_string()).chain(headings).chain([
             format!("val {loss}"),
             "epochs (best)".into(),
@@ -105,12 +104,14 @@ impl Seeds {
             let mut cells = vec![run.seed.to_string()];
             cells.extend(scores.iter().flat_map(|score| -> Vec<String> { of(score) }));
             cells.extend([
-                number(run.val.get(loss)),
+                number(Some(run.val.loss())),
                 format!("{} ({})", run.epochs, run.best_epoch),
                 format!("{:.2}", run.epoch_seconds),
             ]);
             table.row(cells);
         }
+        let losses: Vec<f64> = self.seeds.iter().map(|run| run.val.loss()).collect();
+        let losses = Spread::of(&losses);
         let mut line = |name: &str, pick: fn(&Spread) -> Option<f64>| {
             let of = |spreads: &Option<Spreads>, name: &str| {
                 number(spreads.as_ref().and_then(|spreads| pick(spreads.get(&key(name))?)))
@@ -119,7 +120,7 @@ impl Seeds {
             for spreads in &[&self.test, &self.test_drop_last][..published] {
                 cells.extend(names.iter().map(|name| of(spreads, name)));
             }
-            cells.push(of(&self.val, loss));
+            cells.push(number(losses.as_ref().and_then(pick)));
             table.row(cells);
         };
         line("mean", |spread| Some(spread.mean));

@@ -72,6 +72,15 @@ fn show_prints_the_shapes() {
     assert!(output.status.success(), "{err}");
     assert!(out.contains("20688 sequences x 16 heads = 331008 problems of 42 x 42"), "{out}");
     assert!(out.contains("layer 3         queries and keys 24 wide, values 8"), "{out}");
+
+    // The data is not opened, so what it decides stays open.
+    let output = patchtst(folder.path(), &["show", "--preset", "classification"]);
+    let (out, err) = text(&output);
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains("context = 0") && out.contains("0 is taken from data.train"), "{out}");
+    let set = ["show", "--preset", "classification", "model.context=120", "model.targets=3"];
+    let (out, err) = text(&patchtst(folder.path(), &set));
+    assert!(out.contains("120 steps in patches of"), "{out}{err}");
 }
 
 #[test]
@@ -86,12 +95,16 @@ fn mistakes_are_answered_without_a_trace_of_a_panic() {
         (&["train", "train.batch_size=100000"], "windows"),
         (&["eval", "--run", "nothing"], "nothing is not a run"),
         (&["train", "--config", "missing.toml"], "missing.toml"),
+        (&["step-time", "--preset", "classification"], "Error: data.train is not set"),
     ] {
         let output = patchtst(folder.path(), arguments);
         let (_, err) = text(&output);
         assert!(!output.status.success(), "{arguments:?} succeeded");
         assert!(err.contains(expected), "{arguments:?}: {err}");
         assert!(!err.contains("panicked"), "{arguments:?}: {err}");
+        if err.starts_with("Error: ") {
+            assert_eq!(err.lines().count(), 1, "{arguments:?}: {err}");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tilewright_patchtst::PatchTst;
+use tilewright_patchtst::compare::Comparison;
 use tilewright_patchtst::config::{AttentionKind, Config, Pooling, Task, overrides, presets};
 use tilewright_patchtst::data::ts::TsFile;
 use tilewright_patchtst::data::{Data, Part, complete};
@@ -14,6 +15,8 @@ use tilewright_patchtst::runtime;
 use tilewright_patchtst::score::Score;
 use tilewright_patchtst::train::checkpoint::Checkpoint;
 use tilewright_patchtst::train::report::Metrics;
+use tilewright_patchtst::train::run_folder::RunFolder;
+use tilewright_patchtst::train::seeds::Seeds;
 use tilewright_patchtst::train::training_loop::Outcome;
 
 use crate::cli::{patchtst, text};
@@ -141,6 +144,10 @@ fn classes_are_learned() {
         row.iter().all(|other| *other <= row[case % 3])
     });
     assert_eq!(right.count(), (score.accuracy * 60.0).round() as usize);
+    let mut nameless = checkpoint(&config);
+    nameless.facts.outputs.clear();
+    let error = Predictor::new(&config, &nameless, &device).err().unwrap().to_string();
+    assert!(error.contains("names 0 classes, model.targets = 3"), "{error}");
 }
 
 #[test]
@@ -172,6 +179,19 @@ fn numbers_are_learned_in_their_own_units() {
     let squares = found.iter().zip(truths).map(|(found, truth)| (found - truth).powi(2));
     let mse = squares.sum::<f64>() / truths.len() as f64;
     assert!((mse - score.mse).abs() < 1e-3 * score.mse, "{mse} {score:?}");
+    let mut unscaled = checkpoint(&config);
+    unscaled.facts.target_scaler = None;
+    let error = Predictor::new(&config, &unscaled, &device).err().unwrap().to_string();
+    assert!(error.contains("no scale of the numbers") && !error.contains('\n'), "{error}");
+
+    // Tables of runs show the loss that stopped them, which is not in the numbers' units.
+    let loss = format!("{:.4}", metrics.val.loss());
+    let run = RunFolder::open(&folder.path().join("runs/run")).unwrap();
+    let compared = Comparison::of(&[run]).unwrap().table().text();
+    let seeds = Seeds::of(&[("run".into(), metrics)]).unwrap().table().text();
+    assert!(compared.contains("validation loss") && compared.contains(&loss), "{compared}");
+    assert!(!compared.contains("validation MSE"), "{compared}");
+    assert!(seeds.contains("val loss") && seeds.matches(&loss).count() == 2, "{seeds}");
 }
 
 #[test]
@@ -220,6 +240,17 @@ fn data_decides_what_is_open_and_contradicts_what_is_not() {
     ] {
         assert!(found.contains(expected), "`{found}` does not say `{expected}`");
     }
+    let error = |name: &str, text: String| {
+        let mut changed = config.clone();
+        changed.data.test = folder.path().join(name).display().to_string();
+        std::fs::write(&changed.data.test, text).unwrap();
+        format!("{:#}", Data::open(&changed).err().unwrap())
+    };
+    let shorter = error("shorter.ts", "@classLabel true slow\n@data\n1,2:3,4:slow\n".into());
+    assert!(shorter.contains("shorter.ts: its cases have 2 steps, those of data.train 40"));
+    let narrow = error("narrow.ts", "@classLabel true slow\n@data\n1,2:slow\n".into());
+    assert!(narrow.contains("narrow.ts: its cases have 1 dimensions, those of data.train 2"));
+
     let mut few = config.clone();
     few.data.max_windows = 10;
     let error = Data::open(&few).unwrap().train_loader(&few).unwrap_err().to_string();
@@ -239,6 +270,13 @@ fn data_decides_what_is_open_and_contradicts_what_is_not() {
     let mut same = config.clone();
     same.data.test = turned.display().to_string();
     assert_eq!(confusion(&same), confusion(&config));
+    // It need not name all of them: the last two of three, say.
+    let some = text.replace("true slow middling fast", "true fast middling");
+    let some: Vec<&str> = some.lines().filter(|line| !line.ends_with(":slow")).collect();
+    std::fs::write(&turned, some.join("\n")).unwrap();
+    let (found, expected) = (confusion(&same).unwrap().0, confusion(&config).unwrap().0);
+    assert_eq!((&found[0], &found[1..]), (&vec![0; 3], &expected[1..]));
+
     std::fs::write(&turned, text.replace("fast", "quick")).unwrap();
     let error = format!("{:#}", Data::open(&same).err().unwrap());
     assert!(error.contains("the class quick is none of data.train's"), "{error}");

@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use tilewright_patchtst::config::overrides;
+use tilewright_patchtst::sweep::{Dimension, cells};
+
 use crate::cli::{patchtst, text};
 
 const SMALL: [&str; 8] = [
@@ -119,6 +122,35 @@ fn a_sweep_goes_on_past_what_fails_and_where_it_stopped() {
     let other = [&arguments[..], &["train.learning_rate=0.5"]].concat();
     let refused = patchtst(here, &other);
     assert!(text(&refused).1.contains("other settings"), "{}", text(&refused).1);
+}
+
+#[test]
+fn each_cell_of_a_sweep_is_completed_by_its_own_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name).display().to_string();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let short = write("short.ts", "@classLabel true a b\n@data\n1,2,3,4:a\n");
+    let long = write("long.ts", "@classLabel true a b c\n@data\n1,2,3,4,5,6:a\n");
+    let vary = [Dimension::vary(&format!("data.train={short},{long},gone.ts")).unwrap()];
+    let labels = "[model]\npatch_len = 2\ntask = \"classification\"\n";
+    let series = "[model]\npatch_len = 2\n";
+    let task = Dimension::vary("model.task=classification").unwrap();
+    let both = [vec![task], vary.to_vec()].concat();
+    // The task may be varied too: what a series says of its windows is forgotten.
+    for (base, dimensions) in [(labels, &vary[..]), (series, &both)] {
+        let base = overrides::from_toml(base).unwrap();
+        let cells = cells(&base, dimensions, folder.path()).unwrap();
+        let shape = |place: usize| {
+            let model = &cells[place].member.as_ref().unwrap().config.model;
+            (model.context, model.targets)
+        };
+        assert_eq!((shape(0), shape(1)), ((4, 2), (6, 3)));
+        let error = cells[2].member.as_ref().unwrap_err();
+        assert!(error.contains("data.train") && error.contains("gone.ts"), "{error}");
+    }
 }
 
 #[test]
