@@ -102,7 +102,8 @@ mod gpu {
         let explained = Explanation::for_architecture(Sm::Sm90, &variant, &problem, &options);
         let tiles = explained.tiles.clone().expect("it has a mask");
         assert_eq!(tiles.heads, 4);
-        // Above the diagonal in all four, and far below it in two.
-        assert_eq!(tiles.tiles.empty, 4 * 6 + 2 * 3);
+        // Blocks of 64 queries and 32 keys: those above the diagonal in all four, and those far below it
+        // in two.
+        assert_eq!(tiles.tiles.empty, 4 * (6 + 4 + 2) + 2 * (1 + 3 + 5));
     }
 }
