@@ -246,9 +246,9 @@ fn data_decides_what_is_open_and_contradicts_what_is_not() {
         std::fs::write(&changed.data.test, text).unwrap();
         format!("{:#}", Data::open(&changed).err().unwrap())
     };
-    let shorter = error("shorter.ts", "@classLabel true slow\n@data\n1,2:3,4:slow\n".into());
+    let shorter = error("shorter.ts", "@classLabel true slow fast\n@data\n1,2:3,4:slow\n".into());
     assert!(shorter.contains("shorter.ts: its cases have 2 steps, those of data.train 40"));
-    let narrow = error("narrow.ts", "@classLabel true slow\n@data\n1,2:slow\n".into());
+    let narrow = error("narrow.ts", "@classLabel true slow fast\n@data\n1,2:slow\n".into());
     assert!(narrow.contains("narrow.ts: its cases have 1 dimensions, those of data.train 2"));
 
     let mut few = config.clone();
