@@ -22,13 +22,13 @@ pub fn seasonal_bias(
     score + bias[(at.head, phase)]
 }
 
-/// What is masked: of the past, a query sees the last `recent` positions and its own step of
-/// earlier seasons.
+/// What is masked: of the past, a query sees the last `recent` positions and, of earlier seasons, the
+/// step that comes next, which is the one to be forecast.
 #[mask_mod(example(3, 6), example(1, 4))]
 pub fn same_season(at: Position, #[range(1..)] recent: u32, #[range(1..)] period: u32) -> bool {
     let past = at.key <= at.query;
     let distance = at.query.abs_diff(at.key);
-    past && (distance < recent || distance % period == 0)
+    past && (distance < recent || (distance + 1) % period == 0)
 }
 
 /// Scores fall with the logarithm of the distance.
