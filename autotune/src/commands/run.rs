@@ -272,7 +272,7 @@ fn alone(args: &RunArgs) -> Result<(Table, RunReport)> {
         }
         false => None,
     };
-    let mut table = new_table(fingerprint.clone(), args.method.effort);
+    let mut table = new_table(fingerprint, args.method.effort);
     if let Some(old) = old {
         table.effort = table.effort.min(old.effort);
         table.drift = old.drift;
